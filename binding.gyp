@@ -1,0 +1,26 @@
+# node-gyp's build: the core as a static library without any Node header, and the add-on on top of it.
+# CMakeLists.txt builds the same sources; keep the lists equal (the build of each finds every file by pattern).
+{
+  "target_defaults": {
+    "cflags": ["-fPIC", "-Wall", "-Wextra", "-Wconversion", "-fvisibility=hidden"],
+    "cflags_cc": ["-std=c++20"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+    "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
+  },
+  "targets": [
+    {
+      "target_name": "core",
+      "type": "static_library",
+      "sources": ["<!@(ls native/core/*.cpp)"],
+    },
+    {
+      "target_name": "ksquash",
+      "dependencies": ["core"],
+      "sources": ["<!@(ls native/addon/*.cpp)"],
+      # System headers: the warnings above are for our code.
+      "cflags_cc": ["-isystem", "<!(node -p \"path.resolve(require('node-addon-api').include_dir)\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+      "libraries": ["-pthread"],
+    },
+  ],
+}

@@ -1,0 +1,165 @@
+// The new mount API, with the kernel's own words kept: of a failed fsconfig, errno says next to nothing.
+#include "detached.h"
+#include "abi.h"
+#include "capabilities.h"
+#include "lock.h"
+#include "superblock.h"
+#include "walk.h"
+
+namespace ksquash {
+
+namespace {
+
+// The messages of an fs context, one each read(2): "e message", "w …" or "i …" (fsopen(2)).
+std::string readLog(int context) {
+    std::string out;
+    char line[1024];
+    ssize_t got = 0;
+    while ((got = read(context, line, sizeof(line))) > 0) {
+        std::string_view text(line, static_cast<size_t>(got));
+        if (text.size() > 2 && text[1] == ' ') {
+            text.remove_prefix(2);
+        }
+        while (text.ends_with('\n')) {
+            text.remove_suffix(1);
+        }
+        out += out.empty() ? "" : "; ";
+        out += text;
+    }
+    return out;
+}
+
+SysError contextError(int context, const char* step, const std::string& image) {
+    SysError error = lastError("fsconfig", image, step);
+    error.kernelLog = readLog(context);
+    return error;
+}
+
+std::string explainCreate(const SysError& error) {
+    if (error.code == EPERM) {
+        return "the kernel does not let this process mount an image (a user namespace, or a security module)";
+    }
+    if (error.code == EINVAL && error.kernelLog.empty()) {
+        return "the kernel refused the image without a word: its contents are damaged";
+    }
+    return {};
+}
+
+Status setParameters(int context, const LoopDevice& loop, const MountOptions& options, const std::string& image) {
+    if (abi::fsconfig(context, FSCONFIG_SET_STRING, "source", loop.path().c_str(), 0) != 0) {
+        return contextError(context, "source", image);
+    }
+    if (abi::fsconfig(context, FSCONFIG_SET_FLAG, "ro", nullptr, 0) != 0) {
+        return contextError(context, "options", image);
+    }
+    for (const auto& [key, value] : options.parameters) {
+        int failed = value.empty() ? abi::fsconfig(context, FSCONFIG_SET_FLAG, key.c_str(), nullptr, 0)
+                                   : abi::fsconfig(context, FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
+        if (failed != 0) {
+            SysError error = contextError(context, "options", image);
+            error.reason = "the kernel does not take the mount option \"" + key + "\"";
+            return error;
+        }
+    }
+    return Done{};
+}
+
+// Mount success proves little: an image with misplaced tables may mount and fail at the first read.
+Status readThrough(int mount, dev_t device, const std::string& image) {
+    auto note = [](SysError error) {
+        error.step = "probe-read";
+        error.reason = "it could be mounted but not read: its contents are damaged";
+        return error;
+    };
+    auto root = openDirectory(mount, ".", image);
+    if (!root) {
+        return note(root.error());
+    }
+    auto stat = statAt(root->get(), "", image);
+    if (!stat) {
+        return note(stat.error());
+    }
+    if (stat->key.dev != device) {
+        return makeError(ESTALE, "statx", image, "probe-read", "the mount is not of the loop device made for it");
+    }
+    auto names = readNames(root->get(), image);
+    if (!names) {
+        return note(names.error());
+    }
+    if (!names->empty()) {
+        auto first = statAt(root->get(), names->front().name.c_str(), image);
+        if (!first) {
+            return note(first.error());
+        }
+    }
+    return Done{};
+}
+
+} // namespace
+
+bool lacksMountApi(const SysError& error) {
+    bool atStart = error.syscall == std::string_view("fsopen");
+    return atStart && (error.code == ENOSYS || (error.code == EPERM && effectiveCapabilities().sysAdmin));
+}
+
+Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& options, const std::string& image) {
+    UniqueFd context(abi::fsopen("squashfs", FSOPEN_CLOEXEC));
+    if (!context) {
+        SysError error = lastError("fsopen", image, "fsopen");
+        if (error.code == ENODEV) {
+            error.reason = "this kernel has no squashfs (CONFIG_SQUASHFS)";
+        } else if (error.code == EPERM) {
+            error.reason = "CAP_SYS_ADMIN is missing";
+        }
+        return error;
+    }
+    auto set = setParameters(context.get(), loop, options, image);
+    if (!set) {
+        return set.error();
+    }
+    if (abi::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+        SysError error = contextError(context.get(), "create", image);
+        error.reason = explainCreate(error);
+        return error;
+    }
+    UniqueFd mount(abi::fsmount(context.get(), FSMOUNT_CLOEXEC, options.attributes));
+    if (!mount) {
+        SysError error = lastError("fsmount", image, "fsmount");
+        error.kernelLog = readLog(context.get());
+        return error;
+    }
+    auto read = readThrough(mount.get(), loop.rdev, image);
+    if (!read) {
+        return read.error();
+    }
+    return mount;
+}
+
+Result<DetachedMount> mountDetached(const std::string& image, const MountOptions& options) {
+    auto file = openImage(image);
+    if (!file) {
+        return file.error();
+    }
+    auto info = inspectImage(file->get(), image);
+    if (!info) {
+        return info.error();
+    }
+    auto lock = lockLoopControl();
+    if (!lock) {
+        return lock.error();
+    }
+    auto loop = attachLoop(lock->get(), file->get(), image);
+    if (!loop) {
+        return loop.error();
+    }
+    auto mount = makeDetached(*loop, options, image);
+    if (!mount) {
+        if (lacksMountApi(mount.error())) {
+            mount.error().reason = "reading an image without a mount point needs fsopen(2): Linux 5.2 and no filter";
+        }
+        return mount.error();
+    }
+    return DetachedMount{std::move(*loop), std::move(*mount), info->superblock.hasXattrs()};
+}
+
+} // namespace ksquash

@@ -1,0 +1,175 @@
+// mountImage: check everything that can be checked without privilege, take the lock, look at the target, attach,
+// mount where nobody sees it, read, and only then move it onto the target's descriptor.
+#include "mount.h"
+#include "abi.h"
+#include "capabilities.h"
+#include "detached.h"
+#include "lock.h"
+#include "superblock.h"
+#include "walk.h"
+
+#include <fcntl.h>
+
+namespace ksquash {
+
+namespace {
+
+SysError targetError(int code, const std::string& target, const char* reason) {
+    return makeError(code, "mount", target, "target", reason);
+}
+
+// A directory and nothing else; a link is refused, since it could lead the mount anywhere.
+Result<UniqueFd> openTarget(const std::string& target) {
+    UniqueFd fd(open(target.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) {
+        SysError error = lastError("open", target, "target");
+        error.reason = error.code == ENOENT ? "the mount point does not exist" : "";
+        return error;
+    }
+    auto stat = statAt(fd.get(), "", target);
+    if (!stat) {
+        return stat.error();
+    }
+    if (stat->isLink()) {
+        return targetError(ELOOP, target, "the mount point is a symbolic link");
+    }
+    if (!stat->isDirectory()) {
+        return targetError(ENOTDIR, target, "the mount point is not a directory");
+    }
+    return fd;
+}
+
+// What stands on the target: nothing (false), the very image (true, `out` filled), or something else (an error).
+Result<bool> isMounted(int target, const MountRequest& request, const FileKey& image, MountResult& out) {
+    auto stat = statAt(target, "", request.target);
+    if (!stat) {
+        return stat.error();
+    }
+    if (!stat->mountRoot) {
+        return false;
+    }
+    auto backing = loopBacking(stat->key.dev);
+    if (!backing || backing->file != image) {
+        return targetError(EBUSY, request.target, "something else is mounted here");
+    }
+    out = MountResult{stat->mountId, backing->path(), image, true};
+    return true;
+}
+
+Status checkEmpty(int target, const std::string& path) {
+    auto dir = openDirectory(target, ".", path);
+    if (!dir) {
+        return dir.error();
+    }
+    auto empty = isEmptyDirectory(dir->get(), path);
+    if (!empty) {
+        return empty.error();
+    }
+    if (!*empty) {
+        return targetError(ENOTEMPTY, path, "the mount point is not empty: a mount would hide what is in it");
+    }
+    return Done{};
+}
+
+// mount(2), for kernels before 5.2 and filters that forbid the new calls. The check comes after the fact here.
+Result<uint64_t> mountOldWay(const LoopDevice& loop, const MountOptions& options, int target,
+                             const MountRequest& request) {
+    std::string data = options.data();
+    if (abi::mount(loop.path().c_str(), fdPath(target).c_str(), "squashfs", options.flags,
+                   data.empty() ? nullptr : data.c_str()) != 0) {
+        return lastError("mount", request.image, "mount");
+    }
+    auto top = openTop(request.target);
+    auto stat = top ? statAt(top->get(), "", request.target) : Result<FileStat>(top.error());
+    bool ours = stat && stat->key.dev == loop.rdev;
+    auto names = ours ? readNames(top->get(), request.image) : Result<std::vector<Name>>(SysError{});
+    if (ours && names) {
+        return stat->mountId;
+    }
+    SysError error = !stat ? stat.error() : ours ? names.error() : targetError(ESTALE, request.target, "");
+    if (ours) {
+        top->reset();
+        abi::umount2(request.target.c_str(), abi::umountNofollow);
+    }
+    error.step = "probe-read";
+    return error;
+}
+
+Result<uint64_t> mountNewWay(const LoopDevice& loop, const MountOptions& options, int target,
+                             const MountRequest& request) {
+    auto mount = makeDetached(loop, options, request.image);
+    if (!mount) {
+        return mount.error();
+    }
+    auto stat = statAt(mount->get(), "", request.image);
+    if (!stat) {
+        return stat.error();
+    }
+    if (abi::moveMount(mount->get(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
+        SysError error = lastError("move_mount", request.target, "move");
+        if (error.code == EPERM || error.code == EACCES) {
+            error.reason = "the kernel does not let this process attach a mount (Landlock or another security module)";
+        }
+        return error;
+    }
+    return stat->mountId;
+}
+
+Result<MountResult> mountLocked(int control, int image, const FileKey& key, const MountOptions& options,
+                                const MountRequest& request) {
+    auto target = openTarget(request.target);
+    if (!target) {
+        return target.error();
+    }
+    MountResult out;
+    auto mounted = isMounted(target->get(), request, key, out);
+    if (!mounted) {
+        return mounted.error();
+    }
+    if (*mounted) {
+        return out;
+    }
+    auto empty = checkEmpty(target->get(), request.target);
+    if (!empty) {
+        return empty.error();
+    }
+    auto loop = attachLoop(control, image, request.image);
+    if (!loop) {
+        return loop.error();
+    }
+    auto id = mountNewWay(*loop, options, target->get(), request);
+    if (!id && lacksMountApi(id.error())) {
+        id = mountOldWay(*loop, options, target->get(), request);
+    }
+    if (!id) {
+        return id.error(); // closing the loop device frees it
+    }
+    return MountResult{*id, loop->path(), key, false};
+}
+
+} // namespace
+
+Result<MountResult> mountImage(const MountRequest& request) {
+    auto options = parseOptions(request.options);
+    if (!options) {
+        return options.error();
+    }
+    auto image = openImage(request.image);
+    if (!image) {
+        return image.error();
+    }
+    auto info = inspectImage(image->get(), request.image);
+    if (!info) {
+        return info.error();
+    }
+    if (request.expect && *request.expect != info->file) {
+        return makeError(ESTALE, "mount", request.image, "image", "the image is no longer the file that was meant");
+    }
+    auto lock = lockLoopControl();
+    if (!lock) {
+        return lock.error();
+    }
+    return mountLocked(lock->get(), image->get(), info->file, *options, request);
+}
+
+} // namespace ksquash

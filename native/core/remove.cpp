@@ -1,0 +1,249 @@
+// Depth first with a stack of open directories. A hard link's ctime changes when its sibling goes, so the ctime
+// that our own unlink made is remembered for the siblings.
+#include "remove.h"
+#include "mountinfo.h"
+#include "walk.h"
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <fcntl.h>
+#include <map>
+#include <unistd.h>
+
+namespace ksquash {
+
+namespace {
+
+constexpr size_t keptNamed = 1000;
+
+class Removal {
+  public:
+    Removal(const RemoveRequest& request, const Control& control) : request_(request), control_(control) {}
+    Result<RemoveResult> run();
+
+  private:
+    struct Frame {
+        UniqueFd fd;
+        std::vector<Name> names;
+        size_t next = 0;
+        std::string path;
+        std::string name;
+        bool stays = false; // something below it does
+    };
+    // What our own unlinks did to a file with several names.
+    struct Unlinked {
+        FileTime ctime;
+        uint32_t links = 0;
+    };
+
+    Status prepare(const ParentAndName& place, const FileStat& top);
+    Status visit();
+    Status leave();
+    Status unlinkEntry(int dir, const std::string& name, const std::string& path, const FileStat& stat);
+    Status enter(int dir, const std::string& name, const std::string& path);
+    bool isExpected(const std::string& path, const FileStat& stat) const;
+    void keep(const std::string& path);
+
+    const RemoveRequest& request_;
+    const Control& control_;
+    std::optional<Snapshot> snapshot_;
+    std::map<std::pair<dev_t, ino_t>, Unlinked> unlinked_;
+    std::vector<Frame> frames_;
+    int parent_ = -1;
+    dev_t device_ = 0;
+    RemoveResult result_;
+};
+
+bool Removal::isExpected(const std::string& path, const FileStat& stat) const {
+    if (std::find(request_.keep.begin(), request_.keep.end(), path) != request_.keep.end()) {
+        return false;
+    }
+    if (!snapshot_) {
+        return true;
+    }
+    auto found = snapshot_->find(path);
+    if (found == snapshot_->end()) {
+        return false;
+    }
+    SeenEntry want = found->second;
+    if (stat.isDirectory()) {
+        // Its times change with every entry that goes; what counts is that it is the same directory.
+        return want.key == stat.key && S_ISDIR(want.mode);
+    }
+    if (auto ours = unlinked_.find({stat.key.dev, stat.key.ino}); ours != unlinked_.end()) {
+        want.ctime = ours->second.ctime;
+        want.links = ours->second.links;
+    }
+    return want.key == stat.key && want.size == stat.size && want.mtime == stat.mtime && want.ctime == stat.ctime &&
+           want.mode == stat.mode && want.links == stat.links;
+}
+
+// Marks the directories above, which cannot go either.
+void Removal::keep(const std::string& path) {
+    ++result_.keptCount;
+    if (result_.kept.size() < keptNamed) {
+        result_.kept.push_back(path);
+    }
+    for (Frame& frame : frames_) {
+        frame.stays = true;
+    }
+}
+
+Status Removal::unlinkEntry(int dir, const std::string& name, const std::string& path, const FileStat& stat) {
+    UniqueFd watch;
+    if (stat.links > 1) {
+        watch.reset(openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    }
+    if (unlinkat(dir, name.c_str(), 0) != 0) {
+        if (errno == ENOENT) {
+            return Done{}; // gone by itself
+        }
+        return lastError("unlinkat", path, "remove");
+    }
+    ++result_.removed;
+    control_.addEntries(1);
+    control_.addBytes(stat.isRegular() ? stat.size : 0);
+    if (watch) {
+        if (auto now = statAt(watch.get(), "", path); now && now->key == stat.key) {
+            unlinked_[{stat.key.dev, stat.key.ino}] = Unlinked{now->ctime, now->links};
+        }
+    }
+    return Done{};
+}
+
+Status Removal::enter(int dir, const std::string& name, const std::string& path) {
+    auto fd = openDirectory(dir, name.c_str(), path);
+    if (!fd) {
+        return fd.error();
+    }
+    // What was opened may not be what was looked at.
+    auto stat = statAt(fd->get(), "", path);
+    if (!stat) {
+        return stat.error();
+    }
+    if (stat->mountRoot || stat->key.dev != device_) {
+        return makeError(EXDEV, "unlinkat", path, "remove", "another file system is mounted there");
+    }
+    auto names = readNames(fd->get(), path);
+    if (!names) {
+        return names.error();
+    }
+    frames_.push_back(Frame{std::move(*fd), std::move(*names), 0, path, name, false});
+    return Done{};
+}
+
+// Looks at the next name of the innermost directory.
+Status Removal::visit() {
+    Frame& top = frames_.back();
+    const std::string name = top.names[top.next++].name;
+    const std::string path = joinPath(top.path, name);
+    const int dir = top.fd.get();
+    auto stat = statAt(dir, name.c_str(), path);
+    if (!stat) {
+        return stat.error().code == ENOENT ? Status(Done{}) : Status(stat.error());
+    }
+    if (stat->mountRoot || stat->key.dev != device_) {
+        return makeError(EXDEV, "unlinkat", path, "remove", "another file system is mounted there");
+    }
+    if (!isExpected(path, *stat)) {
+        keep(path);
+        return Done{};
+    }
+    return stat->isDirectory() ? enter(dir, name, path) : unlinkEntry(dir, name, path, *stat);
+}
+
+// The innermost directory is done: it goes, unless something in it stays.
+Status Removal::leave() {
+    Frame frame = std::move(frames_.back());
+    frames_.pop_back();
+    frame.fd.reset();
+    if (frame.stays) {
+        return Done{};
+    }
+    int dir = frames_.empty() ? parent_ : frames_.back().fd.get();
+    if (unlinkat(dir, frame.name.c_str(), AT_REMOVEDIR) == 0) {
+        ++result_.removed;
+        control_.addEntries(1);
+        return Done{};
+    }
+    if (errno == ENOTEMPTY || errno == EEXIST) {
+        keep(frame.path); // something new was put into it meanwhile
+        return Done{};
+    }
+    return errno == ENOENT ? Status(Done{}) : Status(lastError("unlinkat", frame.path, "remove"));
+}
+
+Status Removal::prepare(const ParentAndName& place, const FileStat& top) {
+    if (top.mountRoot) {
+        return makeError(EBUSY, "unlinkat", request_.path, "remove", "it is a mount point");
+    }
+    if (request_.expect) {
+        auto snapshot = readSnapshot(*request_.expect);
+        if (!snapshot) {
+            return snapshot.error();
+        }
+        snapshot_ = std::move(*snapshot);
+    }
+    if (!top.isDirectory()) {
+        return Done{};
+    }
+    char resolved[PATH_MAX];
+    auto rows = readMountinfo();
+    if (!rows || realpath(place.parentPath.c_str(), resolved) == nullptr) {
+        return Done{}; // each entry is looked at again anyway
+    }
+    if (const MountRow* below = findMountBelow(*rows, joinPath(resolved, place.name))) {
+        return makeError(EBUSY, "unlinkat", request_.path, "remove",
+                         "a file system is mounted below it, at " + escapePath(below->target));
+    }
+    return Done{};
+}
+
+Result<RemoveResult> Removal::run() {
+    auto place = openParent(request_.path);
+    if (!place) {
+        return place.error();
+    }
+    auto top = statAt(place->parent.get(), place->name.c_str(), request_.path);
+    if (!top) {
+        return top.error();
+    }
+    auto ready = prepare(*place, *top);
+    if (!ready) {
+        return ready.error();
+    }
+    parent_ = place->parent.get();
+    device_ = top->key.dev;
+    Status step = Done{};
+    if (!isExpected(".", *top)) {
+        keep(".");
+    } else {
+        step = top->isDirectory() ? enter(parent_, place->name, ".")
+                                  : unlinkEntry(parent_, place->name, ".", *top);
+    }
+    while (step && !frames_.empty()) {
+        if (control_.cancelled()) {
+            return Control::cancelError();
+        }
+        step = frames_.back().next < frames_.back().names.size() ? visit() : leave();
+    }
+    if (!step) {
+        SysError error = step.error();
+        error.path = error.path == "." ? request_.path : joinPath(request_.path, error.path);
+        return error;
+    }
+    auto synced = syncDirectory(parent_, place->parentPath);
+    if (!synced) {
+        return synced.error();
+    }
+    return std::move(result_);
+}
+
+} // namespace
+
+Result<RemoveResult> removeTree(const RemoveRequest& request, const Control& control) {
+    return Removal(request, control).run();
+}
+
+} // namespace ksquash

@@ -1,0 +1,199 @@
+/**
+ * The one table of commands: names, arguments, flags, help with examples. Each command's code is loaded when it runs.
+ */
+
+import { buildCommand, buildRouteMap } from "@stricli/core";
+import type { CliContext } from "./context.ts";
+import {
+	buildFlags,
+	type Common,
+	type ConfigureFlags,
+	common,
+	dryRun,
+	flag,
+	type PackFlags,
+	packFlags,
+	variantFlags,
+} from "./flags.ts";
+
+const releases = {
+	kind: "array",
+	parameter: { brief: "A release, as ksquash status shows it", parse: String, placeholder: "release" },
+} as const;
+
+const source = {
+	kind: "tuple",
+	parameters: [{ brief: "A kernel source tree or tarball", parse: String, placeholder: "tree|tarball" }],
+} as const;
+
+const run = async () => await import("./run.ts");
+
+export type ManyFlags = Common & { all?: boolean; lazy?: boolean; dryRun?: boolean };
+export type VerifyFlags = Common & { quick?: boolean; deep?: boolean };
+export type RemoveFlags = Common & { dryRun?: boolean; force?: boolean; purge?: boolean };
+export type InstallFlags = PackFlags & ConfigureFlags & { select?: boolean };
+export type SelectFlags = Common & { dryRun?: boolean; variant?: string };
+
+const install = buildCommand<InstallFlags, [string], CliContext>({
+	loader: async () => (await run()).install,
+	parameters: {
+		positional: source,
+		flags: { ...packFlags, ...buildFlags, ...variantFlags, select: flag("Move the linux link wherever it points now") },
+	},
+	docs: {
+		brief: "Pack, verify, mount, configure and select: the whole chain",
+		fullDescription:
+			"Makes an image of a kernel source, proves it equal to the source, mounts it where the tree stands (or would stand), " +
+			"and makes a build directory beside it with the running kernel's config. A tree that stands in that place is " +
+			"removed after the proof; any other tree and every tarball is only read. mksquashfs options go behind --.",
+		customUsage: [
+			{ input: "/usr/src/linux-6.1.192", brief: "Replace this tree by its image" },
+			{ input: "linux-6.1.192.tar.xz", brief: "From a tarball; nothing is extracted" },
+			{ input: "linux-6.1.tar.xz --preset smallest --owner alice", brief: "alice builds there" },
+			{ input: "./linux -- -Xcompression-level 19", brief: "Options for mksquashfs" },
+		],
+	},
+});
+
+const pack = buildCommand<PackFlags, [string], CliContext>({
+	loader: async () => (await run()).pack,
+	parameters: { positional: source, flags: packFlags },
+	docs: {
+		brief: "Make an image of a kernel source and prove it equal",
+		customUsage: [
+			{ input: "linux-6.1.tar.xz --preset fast", brief: "An image, nothing else" },
+			{ input: "/usr/src/linux-6.1.192 --keep-source", brief: "Keep the tree" },
+		],
+	},
+});
+
+const verify = buildCommand<VerifyFlags, string[], CliContext>({
+	loader: async () => (await run()).verify,
+	parameters: {
+		positional: releases,
+		flags: {
+			...common,
+			quick: flag("Only size and superblock"),
+			deep: flag("Read every file, too"),
+		},
+	},
+	docs: {
+		brief: "Is an image still what its manifest says?",
+		customUsage: [
+			{ input: "6.1.192", brief: "The image's sha256" },
+			{ input: "--deep 6.1.192", brief: "Every entry and every byte" },
+		],
+	},
+});
+
+const mount = buildCommand<ManyFlags, string[], CliContext>({
+	loader: async () => (await run()).mount,
+	parameters: {
+		positional: releases,
+		flags: { ...common, ...dryRun, all: flag("Every image there is"), lazy: hidden() },
+	},
+	docs: {
+		brief: "Mount images where their trees stood",
+		customUsage: [
+			{ input: "6.1.192", brief: "One release" },
+			{ input: "--all", brief: "All of them" },
+		],
+	},
+});
+
+const umount = buildCommand<ManyFlags, string[], CliContext>({
+	loader: async () => (await run()).umount,
+	parameters: {
+		positional: releases,
+		flags: {
+			...common,
+			...dryRun,
+			all: flag("Every image there is"),
+			lazy: flag("Detach a busy mount; it lives on, unseen, until its last user ends"),
+		},
+	},
+	docs: {
+		brief: "Unmount images",
+		customUsage: [
+			{ input: "6.1.192", brief: "One release; a busy one is refused, its users named" },
+			{ input: "--all", brief: "All of them" },
+		],
+	},
+});
+
+const configure = buildCommand<ConfigureFlags, string[], CliContext>({
+	loader: async () => (await run()).configure,
+	parameters: { positional: releases, flags: { ...common, ...dryRun, ...buildFlags, ...variantFlags } },
+	docs: {
+		brief: "Make a build directory with a merged .config",
+		customUsage: [
+			{ input: "6.1.192", brief: "From the running kernel's config" },
+			{ input: "6.1.192 --base defconfig --owner alice", brief: "From the tree's defconfig, for alice" },
+		],
+	},
+});
+
+const select = buildCommand<SelectFlags, [string], CliContext>({
+	loader: async () => (await run()).select,
+	parameters: {
+		positional: { kind: "tuple", parameters: [releases.parameter] },
+		flags: { ...common, ...dryRun, variant: variantFlags.variant },
+	},
+	docs: {
+		brief: "Point /usr/src/linux to a release's build directory",
+		customUsage: [{ input: "6.1.192", brief: "/usr/src/linux → build-6.1.192" }],
+	},
+});
+
+const remove = buildCommand<RemoveFlags, string[], CliContext>({
+	loader: async () => (await run()).remove,
+	parameters: {
+		positional: releases,
+		flags: {
+			...common,
+			...dryRun,
+			force: flag("Also the running kernel's release"),
+			purge: flag("Also your own files in the build directory"),
+		},
+	},
+	docs: {
+		brief: "Remove a release; its configs and keys are saved first",
+		customUsage: [
+			{ input: "6.1.192", brief: "Image, mount, build directory" },
+			{ input: "6.1.192 --dry-run", brief: "Only say what would go" },
+		],
+	},
+});
+
+const status = buildCommand<Common, [], CliContext>({
+	loader: async () => (await run()).status,
+	parameters: { flags: common },
+	docs: {
+		brief: "What is there: releases, mounts, sizes, build directories",
+		customUsage: [
+			{ input: "", brief: "The table; also without any command" },
+			{ input: "--json", brief: "For programs" },
+		],
+	},
+});
+
+const doctor = buildCommand<Common, [], CliContext>({
+	loader: async () => (await run()).doctor,
+	parameters: { flags: common },
+	docs: {
+		brief: "What this machine lacks, and the line that mends it",
+		customUsage: [{ input: "", brief: "All checks" }],
+	},
+});
+
+/** mount and umount share a function; only umount can be lazy. */
+function hidden() {
+	return { kind: "boolean", optional: true, withNegated: false, hidden: true, brief: "" } as const;
+}
+
+export const routes = buildRouteMap({
+	routes: { install, pack, verify, mount, umount, configure, select, remove, status, doctor },
+	docs: {
+		brief: "Keeps a kernel source tree as one mounted squashfs image, with a writable build directory beside it",
+	},
+});

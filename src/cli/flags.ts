@@ -1,0 +1,112 @@
+/**
+ * The flags that commands share, and how their values are read.
+ *
+ * Owns: names, briefs and parsers. Leaves to others: which command takes which (src/cli/commands.ts).
+ */
+
+import { KsquashError } from "../errors.ts";
+
+export interface Common {
+	root?: string;
+	json?: boolean;
+}
+
+const text = (brief: string, placeholder: string) =>
+	({ kind: "parsed", parse: String, optional: true, brief, placeholder }) as const;
+
+const flag = (brief: string) => ({ kind: "boolean", optional: true, withNegated: false, brief }) as const;
+
+const number = (brief: string, parse: (input: string) => number, placeholder: string) =>
+	({ kind: "parsed", parse, optional: true, brief, placeholder }) as const;
+
+export const common = {
+	root: text("Work below this directory instead of /", "dir"),
+	json: flag("One JSON object on stdout"),
+} as const;
+
+export const dryRun = { dryRun: flag("Say what would be done, and change nothing") } as const;
+
+export interface PackFlags extends Common {
+	dryRun?: boolean;
+	release?: string;
+	keepSource?: boolean;
+	replaceSource?: boolean;
+	replace?: boolean;
+	preset?: "smallest" | "balanced" | "fast";
+	comp?: "gzip" | "lzo" | "lz4" | "xz" | "zstd";
+	blockSize?: number;
+	jobs?: number;
+	memory?: number;
+}
+
+const preset = "smallest (xz, 1M blocks), balanced (zstd, 256K; the default) or fast (zstd, 128K)";
+
+export const packFlags = {
+	...common,
+	...dryRun,
+	release: text("Name the release instead of reading it from the source", "rel"),
+	keepSource: flag("Leave the source as it is"),
+	replaceSource: flag("Remove the source after the proof, wherever it stands"),
+	replace: flag("Pack anew although there is an image; the old one stays until the new one is safe"),
+	preset: { kind: "enum", values: ["smallest", "balanced", "fast"], optional: true, brief: preset },
+	comp: { kind: "enum", values: ["gzip", "lzo", "lz4", "xz", "zstd"], optional: true, brief: "Compressor" },
+	blockSize: number("Block size, 4K to 1M", parseSize, "size"),
+	jobs: number("Processors to pack with", parseCount, "n"),
+	memory: number("Memory for mksquashfs", parseSize, "size"),
+} as const;
+
+export interface ConfigureFlags extends Common {
+	dryRun?: boolean;
+	owner?: string;
+	buildDir?: string;
+	variant?: string;
+	base?: string;
+	fragment?: readonly string[];
+	arch?: string;
+	cross?: string;
+	make?: readonly string[];
+}
+
+/** configure's and install's. */
+export const buildFlags = {
+	owner: text("User who builds there (default: root)", "user"),
+	buildDir: text("Where the build directory lies", "dir"),
+	base: text("Base config: running, defconfig, NAME_defconfig, or a file", "base"),
+	fragment: {
+		kind: "parsed",
+		parse: String,
+		optional: true,
+		variadic: true,
+		brief: "Config fragment to merge (may be given again)",
+		placeholder: "file",
+	},
+	make: {
+		kind: "parsed",
+		parse: String,
+		optional: true,
+		variadic: true,
+		brief: "NAME=VALUE for make (may be given again)",
+		placeholder: "arg",
+	},
+} as const;
+
+export const variantFlags = {
+	variant: text("A second build directory: build-REL-NAME", "name"),
+	arch: text("ARCH for make", "arch"),
+	cross: text("CROSS_COMPILE for make", "prefix"),
+} as const;
+
+export { flag };
+
+/** 256K, 1M, 512MiB, 65536: bytes. */
+export function parseSize(input: string): number {
+	const match = /^(\d{1,12})\s*([KMG]?)(?:i?B)?$/i.exec(input);
+	if (!match?.[1]) throw new KsquashError("ERR_KSQUASH_USAGE", `${input} is no size (4096, 256K, 1M)`);
+	const power = ["", "K", "M", "G"].indexOf((match[2] ?? "").toUpperCase());
+	return Number(match[1]) * 1024 ** power;
+}
+
+export function parseCount(input: string): number {
+	if (!/^[1-9]\d{0,5}$/.test(input)) throw new KsquashError("ERR_KSQUASH_USAGE", `${input} is no number above 0`);
+	return Number(input);
+}

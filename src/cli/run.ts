@@ -1,0 +1,100 @@
+/**
+ * Each command's function: flags to an operation's options, its result to a report.
+ */
+
+import { KsquashError } from "../errors.ts";
+import * as ops from "../index.ts";
+import type { InstallFlags, ManyFlags, RemoveFlags, SelectFlags, VerifyFlags } from "./commands.ts";
+import { type CliContext, each, finish, one, print } from "./context.ts";
+import type { Common, ConfigureFlags, PackFlags } from "./flags.ts";
+import * as report from "./report.ts";
+
+/** The flags that have another name in the library. */
+function packOptions(context: CliContext, { comp, json: _json, ...flags }: PackFlags): Omit<ops.PackOptions, "signal"> {
+	return { ...flags, compressor: comp, toolOptions: context.passThrough };
+}
+
+function configureOptions({ fragment, make, json: _json, ...flags }: ConfigureFlags): ops.ConfigureOptions {
+	return { ...flags, fragments: fragment, makeArgs: make };
+}
+
+export async function install(this: CliContext, flags: InstallFlags, source: string): Promise<void> {
+	const own = { ...packOptions(this, flags), ...configureOptions(flags) };
+	await one(this, flags, async (options) => await ops.install(source, { ...own, ...options }), report.installReport);
+}
+
+export async function pack(this: CliContext, flags: PackFlags, source: string): Promise<void> {
+	const own = packOptions(this, flags);
+	await one(this, flags, async (options) => await ops.pack(source, { ...own, ...options }), report.packReport);
+}
+
+export async function verify(this: CliContext, flags: VerifyFlags, ...releases: string[]): Promise<void> {
+	const depth = flags.deep ? "deep" : flags.quick ? "quick" : "full";
+	const work = async (release: string, options: ops.CommonOptions): Promise<ops.VerifyResult> =>
+		await ops.verify(release, { ...options, depth });
+	await each(this, flags, releases, work, report.verifyReport);
+}
+
+export async function mount(this: CliContext, flags: ManyFlags, ...releases: string[]): Promise<void> {
+	if (!flags.all) return await each(this, flags, releases, ops.mount, report.mountReport);
+	await all(this, flags, releases, ops.mountAll, report.mountReport);
+}
+
+export async function umount(this: CliContext, flags: ManyFlags, ...releases: string[]): Promise<void> {
+	const lazy = flags.lazy ?? false;
+	if (flags.all) {
+		return await all(this, flags, releases, async (o) => await ops.umountAll({ ...o, lazy }), report.umountReport);
+	}
+	await each(
+		this,
+		flags,
+		releases,
+		async (release, o) => await ops.umount(release, { ...o, lazy }),
+		report.umountReport,
+	);
+}
+
+async function all<T>(
+	context: CliContext,
+	flags: ManyFlags,
+	releases: readonly string[],
+	work: (options: ops.CommonOptions) => Promise<{ done: T[]; failed: { release: string; error: unknown }[] }>,
+	toLines: (result: T) => string[],
+): Promise<void> {
+	const many = async (options: ops.CommonOptions): Promise<Awaited<ReturnType<typeof work>>> => {
+		if (releases.length > 0) throw new KsquashError("ERR_KSQUASH_USAGE", "name releases, or give --all: not both");
+		return await work(options);
+	};
+	const result = await one(context, { ...flags, json: false }, many, () => []);
+	if (result === undefined) return;
+	if (!flags.json) for (const outcome of result.done) print(context, toLines(outcome));
+	finish(context, flags, result.done, result.failed);
+}
+
+export async function configure(this: CliContext, flags: ConfigureFlags, ...releases: string[]): Promise<void> {
+	const own = configureOptions(flags);
+	const work = async (release: string, options: ops.CommonOptions): Promise<ops.ConfigureResult> =>
+		await ops.configure(release, { ...own, ...options });
+	await each(this, flags, releases, work, report.configureReport);
+}
+
+export async function select(this: CliContext, flags: SelectFlags, release: string): Promise<void> {
+	const { variant } = flags;
+	await one(this, flags, async (o) => await ops.select(release, { ...o, variant }), report.selectReport);
+}
+
+export async function remove(this: CliContext, flags: RemoveFlags, ...releases: string[]): Promise<void> {
+	const { force, purge } = flags;
+	const work = async (release: string, options: ops.CommonOptions): Promise<ops.RemoveResult> =>
+		await ops.remove(release, { ...options, force, purge });
+	await each(this, flags, releases, work, report.removeReport);
+}
+
+export async function status(this: CliContext, flags: Common): Promise<void> {
+	await one(this, flags, ops.status, report.statusReport);
+}
+
+export async function doctor(this: CliContext, flags: Common): Promise<void> {
+	const result = await one(this, flags, ops.doctor, report.doctorReport);
+	if (result?.healthy === false) this.status = ops.Exit.unavailable;
+}

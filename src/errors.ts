@@ -1,0 +1,107 @@
+/**
+ * The one error class, its stable codes, the exit status and the hint of each.
+ *
+ * Owns: what a caller can match on (`code`) and what a person is told to do (`hint`).
+ * Leaves to others: printing (src/cli) and the wording of each message (where it is thrown).
+ */
+
+/** Exit statuses of sysexits.h, as far as ksquash uses them. */
+export const Exit = {
+	ok: 0,
+	usage: 64,
+	data: 65,
+	noInput: 66,
+	unavailable: 69,
+	software: 70,
+	cannotCreate: 73,
+	busy: 75,
+	noPermission: 77,
+	config: 78,
+} as const;
+
+/** Every code that a KsquashError can carry, with its exit status and the hint used when the thrower has none. */
+const table = {
+	ERR_KSQUASH_USAGE: [Exit.usage, "see ksquash --help"],
+	ERR_KSQUASH_RELEASE_NAME: [
+		Exit.usage,
+		"a release starts with a letter or digit and holds letters, digits and . _ + - (194 at most); --release REL sets one",
+	],
+	ERR_KSQUASH_NO_INPUT: [Exit.noInput, "check the path"],
+	ERR_KSQUASH_NOT_A_KERNEL: [Exit.data, "give the top directory of a Linux source tree, or a tarball of one"],
+	ERR_KSQUASH_TREE_BUILT: [
+		Exit.data,
+		"copy its .config, Module.symvers and certs/signing_key.* to a safe place, then give ksquash a pristine tree (or the tarball) of this release",
+	],
+	ERR_KSQUASH_TREE_UNSUITABLE: [Exit.data, "give the tarball, or a copy of the tree without what is named here"],
+	ERR_KSQUASH_TARBALL: [Exit.data, "fetch the tarball again and check its signature"],
+	ERR_KSQUASH_IMAGE: [Exit.data, "ksquash verify RELEASE says more; pack the release again from its tarball"],
+	ERR_KSQUASH_PROOF: [Exit.data, "nothing was removed; look at the entries named here and run the command again"],
+	ERR_KSQUASH_MANIFEST: [Exit.data, "ksquash verify RELEASE says more"],
+	ERR_KSQUASH_NO_RELEASE: [Exit.noInput, "ksquash status lists the releases that there are"],
+	ERR_KSQUASH_TOOL_MISSING: [Exit.unavailable, "ksquash doctor names the package to install"],
+	ERR_KSQUASH_TOOL_FAILED: [Exit.software, "the tool's last lines are above"],
+	ERR_KSQUASH_KERNEL: [Exit.unavailable, "ksquash doctor says what the running kernel lacks"],
+	ERR_KSQUASH_NATIVE: [Exit.unavailable, "build it with: npm run build:native"],
+	ERR_KSQUASH_EXISTS: [Exit.cannotCreate, "--replace packs it anew and keeps the old image until the new one is safe"],
+	ERR_KSQUASH_OCCUPIED: [Exit.cannotCreate, "move what is there away, or name another place"],
+	ERR_KSQUASH_NO_SPACE: [Exit.cannotCreate, "make room, or put the image on another file system"],
+	ERR_KSQUASH_IO: [Exit.cannotCreate, "check the file system and its device (dmesg)"],
+	ERR_KSQUASH_BUSY: [Exit.busy, "end the processes named here, or let them leave the directory, and try again"],
+	ERR_KSQUASH_LOCKED: [Exit.busy, "wait for the other ksquash to end, and try again"],
+	ERR_KSQUASH_CHANGED: [Exit.busy, "something is writing there: let it end, and try again"],
+	ERR_KSQUASH_PRIVILEGE: [Exit.noPermission, "run it as root"],
+	ERR_KSQUASH_FOREIGN_OWNER: [Exit.noPermission, "chown the directory to one user, or name its owner with --owner"],
+	ERR_KSQUASH_KCONFIG: [Exit.config, "the lines above are make's own"],
+	ERR_KSQUASH_SETTINGS: [Exit.config, "mend the file named here"],
+	ERR_KSQUASH_RUNNING_KERNEL: [Exit.noPermission, "--force removes it all the same"],
+	ERR_KSQUASH_INTERNAL: [Exit.software, "this is a bug of ksquash: please report it with this text"],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ErrorCode = keyof typeof table;
+
+export interface ErrorDetails {
+	/** What to do about it; the code's own hint when absent. */
+	hint?: string;
+	/** Negative errno, as in Node's SystemError. */
+	errno?: number;
+	syscall?: string;
+	path?: string;
+	/** What the kernel's fs-context log said. */
+	kernelLog?: string;
+	/** The step of the operation that failed, e.g. "verify". */
+	step?: string;
+	cause?: unknown;
+	/** Further lines for a person: differences found, holders, a tool's last lines. */
+	notes?: readonly string[];
+}
+
+/** The only error that the library throws on purpose. `code` is stable; `message` is not. */
+export class KsquashError extends Error {
+	override readonly name = "KsquashError";
+	readonly code: ErrorCode;
+	readonly hint: string;
+	readonly errno?: number;
+	readonly syscall?: string;
+	readonly path?: string;
+	readonly kernelLog?: string;
+	readonly step?: string;
+	readonly notes: readonly string[];
+
+	constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+		super(message, details.cause === undefined ? undefined : { cause: details.cause });
+		this.code = code;
+		this.hint = details.hint ?? table[code][1];
+		this.notes = details.notes ?? [];
+		for (const key of ["errno", "syscall", "path", "kernelLog", "step"] as const) {
+			if (details[key] !== undefined) Object.assign(this, { [key]: details[key] });
+		}
+	}
+
+	/** The sysexits status that the CLI ends with for this error. */
+	get exitStatus(): number {
+		return table[this.code][0];
+	}
+}
+
+/** The documented codes, for docs and tests. */
+export const errorCodes: readonly ErrorCode[] = Object.keys(table) as ErrorCode[];

@@ -1,0 +1,14 @@
+/** The library: what a program can import from "ksquash". Re-exports, nothing else. */
+
+export { type ErrorCode, Exit, errorCodes, KsquashError } from "./errors.ts";
+export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure.ts";
+export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
+export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";
+export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";
+export { type MountOutcome, mount, mountAll } from "./operations/mount.ts";
+export { type PackOptions, type PackResult, pack } from "./operations/pack/index.ts";
+export { type RemoveOptions, type RemoveResult, remove } from "./operations/remove.ts";
+export { type SelectOptions, type SelectResult, select } from "./operations/select.ts";
+export { type ReleaseStatus, type Status, status } from "./operations/status.ts";
+export { type UmountOptions, type UmountOutcome, umount, umountAll } from "./operations/umount.ts";
+export { type VerifyOptions, type VerifyResult, verify } from "./operations/verify.ts";

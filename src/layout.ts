@@ -1,0 +1,123 @@
+/**
+ * Every path of ksquash's, from one root.
+ *
+ * Owns: names of files and directories, and that they stay below the root (openat2 RESOLVE_IN_ROOT).
+ * Leaves to others: what is in them. No other file of src/ knows "/usr/src".
+ */
+
+import { createHash } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+import { assertRelease, isRelease } from "./system/names.ts";
+import { resolveInRoot } from "./system/native.ts";
+
+const PREFIX = "linux-";
+const SUFFIX = ".sqfs";
+
+export interface Layout {
+	/** As given; "/" by default. */
+	readonly root: string;
+	/** /usr/src: images, mount points, build directories and the link. */
+	readonly sourceDir: string;
+	/** /var/lib/ksquash/kept */
+	readonly keptDir: string;
+	/** /etc/ksquash/config.toml */
+	readonly settingsFile: string;
+	/** /etc/fstab */
+	readonly fstab: string;
+	/** Locks of long work: always the running system's, whatever the root. */
+	readonly lockDir: string;
+	/** /usr/src/linux */
+	readonly link: string;
+}
+
+export interface ReleasePaths {
+	readonly release: string;
+	/** linux-REL, also the helper's NAME. */
+	readonly name: string;
+	readonly image: string;
+	readonly manifest: string;
+	/** The pair that --replace keeps until the new one is safe. */
+	readonly oldImage: string;
+	readonly oldManifest: string;
+	readonly mountPoint: string;
+	/** Where a tree stands between the exchange and its removal. */
+	readonly setAside: string;
+	readonly buildDir: string;
+}
+
+/** Resolves the directories below `root`; nothing is made. */
+export async function openLayout(root = "/"): Promise<Layout> {
+	const below = async (path: string): Promise<string> => await resolveInRoot(root, path);
+	const sourceDir = dirname(await below("/usr/src/linux"));
+	return {
+		root,
+		sourceDir,
+		link: join(sourceDir, "linux"),
+		keptDir: dirname(await below("/var/lib/ksquash/kept/x")),
+		settingsFile: await below("/etc/ksquash/config.toml"),
+		fstab: await below("/etc/fstab"),
+		lockDir: process.geteuid?.() === 0 ? "/run/ksquash" : `/tmp/ksquash-${process.geteuid?.()}`,
+	};
+}
+
+/** The paths of one release. Throws ERR_KSQUASH_RELEASE_NAME. */
+export function releasePaths(layout: Layout, release: string): ReleasePaths {
+	assertRelease(release, "release");
+	const name = PREFIX + release;
+	const at = (file: string): string => join(layout.sourceDir, file);
+	return {
+		release,
+		name,
+		image: at(name + SUFFIX),
+		manifest: at(`${name}${SUFFIX}.json`),
+		oldImage: at(`${name}${SUFFIX}.old`),
+		oldManifest: at(`${name}${SUFFIX}.json.old`),
+		mountPoint: at(name),
+		setAside: at(`.${name}.replaced`),
+		buildDir: at(buildName(release)),
+	};
+}
+
+/** build-REL or build-REL-VARIANT. */
+export function buildName(release: string, variant?: string): string {
+	return variant === undefined ? `build-${release}` : `build-${release}-${variant}`;
+}
+
+/** The release of an image's file name, or of a mount point's; undefined when it is neither. */
+export function releaseOf(fileName: string): string | undefined {
+	if (!fileName.startsWith(PREFIX)) return undefined;
+	const rest = fileName.slice(PREFIX.length);
+	const release = rest.endsWith(SUFFIX) ? rest.slice(0, -SUFFIX.length) : rest;
+	return isRelease(release) ? release : undefined;
+}
+
+export function isImageName(fileName: string): boolean {
+	return fileName.endsWith(SUFFIX) && releaseOf(fileName) !== undefined;
+}
+
+/** The release whose mount point this path would be. */
+export function releaseAt(layout: Layout, path: string): string | undefined {
+	return dirname(path) === layout.sourceDir && !path.endsWith(SUFFIX) ? releaseOf(basename(path)) : undefined;
+}
+
+/** An image that is being written. `key` names the lock that its writer holds. */
+export function temporaryImage(layout: Layout, key: string): string {
+	return join(layout.sourceDir, `.${key}${SUFFIX}.tmp`);
+}
+
+/** The lock key of a temporary image's name; undefined for other names. */
+export function temporaryImageKey(fileName: string): string | undefined {
+	return /^\.([A-Za-z0-9][A-Za-z0-9._+-]*)\.sqfs\.tmp$/.exec(fileName)?.[1];
+}
+
+/** Every process of this file system sees the same name for the same tarball, whatever its path. */
+export function tarballKey(id: string): string {
+	return `tarball-${id.replace(":", "-")}`;
+}
+
+/** The lock of long work on `key` in this source directory, whatever path leads there. */
+export function lockPath(layout: Layout, directoryId: string, key: string): string {
+	const directory = directoryId.replace(":", "-");
+	const name = key.length > 200 ? createHash("sha256").update(key).digest("hex") : key;
+	return join(layout.lockDir, `${directory}-${name}.lock`);
+}

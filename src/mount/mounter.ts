@@ -1,0 +1,43 @@
+/**
+ * What can mount: the interface that every way of mounting has, and the choice between them.
+ *
+ * Owns: the choice. Leaves to others: each way (src/mount/direct.ts) and policy (operations).
+ */
+
+import { KsquashError } from "../errors.ts";
+import type { FileId, MountResult, Probe, TargetStatus } from "../system/native.ts";
+import { DirectMounter } from "./direct.ts";
+
+export interface Mounter {
+	readonly kind: "direct";
+	/** Mounts `image` read-only on `target`, an empty directory. Twice is once. */
+	mount(image: string, target: string, options?: { expect?: FileId }): Promise<MountResult>;
+	/** Unmounts `target`; `expect` is the image that must be mounted there. Never forces. */
+	umount(target: string, options?: { lazy?: boolean; expect?: FileId }): Promise<{ stillHeld: boolean }>;
+	status(target: string, image?: string): Promise<TargetStatus>;
+}
+
+/** The mounter for this process. Throws ERR_KSQUASH_PRIVILEGE or ERR_KSQUASH_KERNEL with what is missing. */
+export function chooseMounter(probe: Probe): Mounter {
+	const problem = mountProblem(probe);
+	if (problem !== undefined) throw problem;
+	return new DirectMounter();
+}
+
+/** Why this process cannot mount here; undefined when it can. */
+export function mountProblem(probe: Probe): KsquashError | undefined {
+	if (!probe.capabilities.sysAdmin) {
+		return new KsquashError("ERR_KSQUASH_PRIVILEGE", "mounting needs CAP_SYS_ADMIN, which this process lacks");
+	}
+	if (!probe.squashfs) {
+		return new KsquashError("ERR_KSQUASH_KERNEL", "the running kernel has no squashfs", {
+			hint: "modprobe squashfs, or build the kernel with CONFIG_SQUASHFS",
+		});
+	}
+	if (probe.loopControl !== "ok") {
+		return new KsquashError("ERR_KSQUASH_KERNEL", `no loop devices: /dev/loop-control: ${probe.loopControl}`, {
+			hint: "modprobe loop, or build the kernel with CONFIG_BLK_DEV_LOOP",
+		});
+	}
+	return undefined;
+}

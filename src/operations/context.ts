@@ -1,0 +1,116 @@
+/**
+ * What every operation starts from: layout, settings, progress, warnings and the locks of long work.
+ *
+ * Owns: the options that all operations share. Leaves to others: everything that is one operation's own.
+ */
+
+import { lstat } from "node:fs/promises";
+import { KsquashError } from "../errors.ts";
+import { type Layout, lockPath, openLayout } from "../layout.ts";
+import { readSettings, type Settings } from "../settings.ts";
+import { attempt, isSystemError } from "../system/failure.ts";
+import { fileId, makeDirectory } from "../system/files.ts";
+import { lock, type Probe, probe, unlock } from "../system/native.ts";
+
+export interface ProgressEvent {
+	/** The step's short name: "pack", "verify", "mount", … */
+	step: string;
+	/** What it is about, for a person. */
+	label: string;
+	state: "start" | "running" | "done" | "failed";
+	/** Amount done, and in all where that is known. */
+	done?: number;
+	total?: number;
+	unit?: "bytes" | "entries";
+	/** With "done": what came of it. */
+	result?: string;
+}
+
+export interface CommonOptions {
+	/** Everything happens below this directory; "/" by default. */
+	root?: string | undefined;
+	signal?: AbortSignal | undefined;
+	onProgress?: ((event: ProgressEvent) => void) | undefined;
+	onWarning?: ((message: string) => void) | undefined;
+	/** Check and say what would be done; change nothing. */
+	dryRun?: boolean | undefined;
+}
+
+export type Tick = (amount: { done: number; total?: number; unit?: "bytes" | "entries" }) => void;
+
+export interface Context {
+	layout: Layout;
+	settings: Settings;
+	probe: Probe;
+	signal: AbortSignal | undefined;
+	dryRun: boolean;
+	warn(message: string): void;
+	/** Runs one step of the operation: reported, and named in the error that it ends with. */
+	step<T>(step: string, label: string, work: (tick: Tick) => Promise<T>, result?: (value: T) => string): Promise<T>;
+}
+
+export async function openContext(options: CommonOptions): Promise<Context> {
+	options.signal?.throwIfAborted();
+	const layout = await attempt(`use the root ${options.root ?? "/"}`, openLayout(options.root));
+	const report = options.onProgress ?? (() => undefined);
+	return {
+		layout,
+		settings: await readSettings(layout.settingsFile),
+		probe: await probe(),
+		signal: options.signal,
+		dryRun: options.dryRun ?? false,
+		warn: options.onWarning ?? (() => undefined),
+		async step(step, label, work, result) {
+			options.signal?.throwIfAborted();
+			report({ step, label, state: "start" });
+			try {
+				const value = await work((amount) => report({ step, label, state: "running", ...amount }));
+				report({ step, label, state: "done", ...(result ? { result: result(value) } : {}) });
+				return value;
+			} catch (error) {
+				report({ step, label, state: "failed" });
+				throw named(error, step);
+			}
+		},
+	};
+}
+
+function named(error: unknown, step: string): unknown {
+	if (error instanceof KsquashError && error.step === undefined) Object.assign(error, { step });
+	return error;
+}
+
+/**
+ * Runs `work` while nobody else works on `key` in this source directory, whatever path leads there.
+ * Throws ERR_KSQUASH_LOCKED at once when somebody does. The lock file stays: only a held flock is a lock.
+ */
+export async function withLock<T>(context: Context, key: string, work: () => Promise<T>): Promise<T> {
+	const token = await takeLock(context.layout, key);
+	if (token === undefined) {
+		throw new KsquashError("ERR_KSQUASH_LOCKED", `another ksquash works on ${key}`);
+	}
+	try {
+		return await work();
+	} finally {
+		unlock(token);
+	}
+}
+
+/** The token, or undefined when somebody holds the lock. */
+export async function takeLock(layout: Layout, key: string): Promise<number | undefined> {
+	await makeDirectory(layout.lockDir);
+	const directory = await lstat(layout.lockDir);
+	if (!directory.isDirectory() || directory.uid !== process.geteuid?.()) {
+		throw new KsquashError("ERR_KSQUASH_PRIVILEGE", `${layout.lockDir} is not this user's directory`, {
+			hint: `remove ${layout.lockDir} and try again`,
+		});
+	}
+	await makeDirectory(layout.sourceDir);
+	const id = fileId(await lstat(layout.sourceDir, { bigint: true }));
+	try {
+		return await lock(lockPath(layout, id, key), 0);
+	} catch (error) {
+		if (isSystemError(error) && (error.code === "EWOULDBLOCK" || error.code === "EAGAIN")) return undefined;
+		throw error;
+	}
+}

@@ -1,0 +1,125 @@
+/**
+ * doctor: what this machine lacks for ksquash, and the line that mends it. Changes nothing.
+ *
+ * Owns: the list of checks. Leaves to others: how it looks (src/cli).
+ */
+
+import { readFile, statfs } from "node:fs/promises";
+import { KsquashError } from "../errors.ts";
+import { squashfs } from "../image/squashfs.ts";
+import { parseConfig, symbolValue } from "../kconfig/config.ts";
+import { readConfigFile } from "../kconfig/read.ts";
+import { mountProblem } from "../mount/mounter.ts";
+import { packageHint, which } from "../system/run.ts";
+import { type CommonOptions, type Context, openContext } from "./context.ts";
+
+export interface Check {
+	/** What was looked at, e.g. "squashfs in the kernel". */
+	name: string;
+	/** fail: the main job does not work · warn: a part of it does not, or it could not be found out. */
+	result: "ok" | "warn" | "fail";
+	/** What was found. */
+	found: string;
+	/** The line that mends it. */
+	fix?: string;
+}
+
+export interface Diagnosis {
+	checks: Check[];
+	/** No check failed. */
+	healthy: boolean;
+}
+
+export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
+	const context = await openContext(options);
+	const groups = await Promise.all([kernel(context), packing(), building(), space(context)]);
+	const checks = [...privileges(context), ...groups.flat()];
+	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
+}
+
+function privileges({ probe }: Context): Check[] {
+	const problem = mountProblem(probe);
+	const capability = probe.capabilities.sysAdmin;
+	const checks: Check[] = [
+		capability
+			? { name: "privilege", result: "ok", found: "CAP_SYS_ADMIN" }
+			: { name: "privilege", result: "fail", found: "no CAP_SYS_ADMIN: nothing can be mounted", fix: "run it as root" },
+	];
+	if (problem === undefined) checks.push({ name: "mounting", result: "ok", found: "possible here" });
+	else checks.push({ name: "mounting", result: "fail", found: problem.message, fix: problem.hint });
+	if (!probe.initialMountNamespace) {
+		const found = "this is not the mount namespace of PID 1: mounts made here are not seen elsewhere";
+		checks.push({ name: "mount namespace", result: "warn", found });
+	}
+	return checks;
+}
+
+async function kernel({ probe }: Context): Promise<Check[]> {
+	const checks: Check[] = [{ name: "kernel", result: "ok", found: probe.kernel }];
+	const interfaces = [
+		["fsopen and move_mount", probe.mountApi, "5.2: mount(2) is used instead"],
+		["LOOP_CONFIGURE", probe.loopConfigure, "5.8: LOOP_SET_FD is used instead"],
+		["openat2", probe.openat2, "5.6: paths below --root are walked step by step"],
+		["statmount", probe.statmount, "6.8: mountinfo is read instead"],
+	] as const;
+	for (const [name, there, without] of interfaces) {
+		checks.push({ name, result: "ok", found: there ? "there" : `not there (needs ${without})` });
+	}
+	return [...checks, ...(await decompressors())];
+}
+
+async function decompressors(): Promise<Check[]> {
+	const names = { gzip: "ZLIB", lzo: "LZO", lz4: "LZ4", xz: "XZ", zstd: "ZSTD" } as const;
+	let config: ReturnType<typeof parseConfig>;
+	try {
+		config = parseConfig(await readConfigFile("/proc/config.gz"), "/proc/config.gz");
+	} catch {
+		const found = "unknown: the kernel shows no /proc/config.gz";
+		return [{ name: "decompressors", result: "warn", found, fix: "modprobe configs" }];
+	}
+	return Object.entries(names).map(([name, symbol]) => {
+		const there = symbolValue(config, `SQUASHFS_${symbol}`) === "y";
+		const check = { name: `squashfs ${name}`, found: there ? "there" : "the kernel cannot mount such images" };
+		if (there) return { ...check, result: "ok" };
+		// The presets use xz and zstd.
+		const result = name === "xz" || name === "zstd" ? "warn" : "ok";
+		return { ...check, result, fix: `build the kernel with CONFIG_SQUASHFS_${symbol}` };
+	});
+}
+
+async function packing(): Promise<Check[]> {
+	try {
+		const { tool, readsTar, compressors } = await squashfs.tools();
+		const found = `${tool} (${compressors.join(", ")})${readsTar ? "" : "; it reads no tarballs, which came with 4.5"}`;
+		return [
+			{ name: "mksquashfs", result: readsTar ? "ok" : "warn", found },
+			program("sqfs2tar", "only for a proof where nothing can be mounted"),
+			...["xz", "zstd", "gzip", "bzip2"].map((name) => program(name, `only for tarballs of ${name}`)),
+		];
+	} catch (error) {
+		if (!(error instanceof KsquashError)) throw error;
+		return [{ name: "mksquashfs", result: "fail", found: error.message, fix: error.hint }];
+	}
+}
+
+async function building(): Promise<Check[]> {
+	return ["make", "gcc", "flex", "bison", "bc", "setpriv"].map((name) => program(name, "for build directories"));
+}
+
+function program(name: string, use: string): Check {
+	const path = which(name);
+	if (path !== undefined) return { name, result: "ok", found: path };
+	const fix = packageHint(name);
+	return { name, result: "warn", found: `missing (${use})`, ...(fix === undefined ? {} : { fix }) };
+}
+
+async function space({ layout }: Context): Promise<Check[]> {
+	const { bavail, bsize, ffree } = await statfs(layout.sourceDir).catch(async () => await statfs(layout.root));
+	const free = bavail * bsize;
+	const found = `${Math.floor(free / (1 << 20))} MiB and ${ffree} inodes free in ${layout.sourceDir}`;
+	const check: Check = { name: "space", result: free > 300 << 20 ? "ok" : "warn", found };
+	const loops = (await readFile("/sys/module/loop/parameters/max_loop", "latin1").catch(() => "")).trim();
+	return loops === ""
+		? [check]
+		: [check, { name: "loop devices", result: "ok", found: `max_loop=${loops} (no limit)` }];
+}

@@ -1,0 +1,52 @@
+/**
+ * Saving what is of value in a build directory before it goes: configs, fragments, signing keys.
+ *
+ * Owns: the place (kept/REL-DATE), that the copies are root's alone (0600), and that they are on disk on return.
+ */
+
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readOwned } from "../build/files.ts";
+import { KsquashError } from "../errors.ts";
+import { attempt } from "../system/failure.ts";
+import { fsyncPath, hasCode, makeDirectory, writeFileAtomic } from "../system/files.ts";
+import type { Build } from "./builds.ts";
+
+/** Returns the new directory; undefined when there is nothing to save. Throws before anything is removed. */
+export async function keep(
+	keptDir: string,
+	release: string,
+	saved: readonly { build: Build; names: readonly string[] }[],
+): Promise<string | undefined> {
+	const some = saved.filter(({ names }) => names.length > 0);
+	if (some.length === 0) return undefined;
+	const place = await attempt(`make a directory below ${keptDir}`, newDirectory(keptDir, release));
+	for (const { build, names } of some) {
+		for (const name of names) {
+			const bytes = await readOwned(build.path, name, build.owner);
+			if (bytes === undefined) {
+				throw new KsquashError("ERR_KSQUASH_CHANGED", `${join(build.path, name)} could not be saved: it went away`);
+			}
+			const to = join(place, ...(some.length > 1 ? [build.name] : []), name);
+			await makeDirectory(dirname(to), 0o700);
+			await attempt(`save ${join(build.path, name)}`, writeFileAtomic(to, bytes, { mode: 0o600 }));
+		}
+	}
+	return place;
+}
+
+/** REL-2026-11-23, or with -2, -3 … behind it: an earlier day's rescue is never written into. */
+async function newDirectory(keptDir: string, release: string): Promise<string> {
+	await makeDirectory(keptDir, 0o700);
+	const date = new Date().toISOString().slice(0, 10);
+	for (let i = 1; ; i++) {
+		const path = join(keptDir, `${release}-${date}${i === 1 ? "" : `-${i}`}`);
+		try {
+			await mkdir(path, { mode: 0o700 });
+			await fsyncPath(keptDir);
+			return path;
+		} catch (error) {
+			if (!hasCode(error, "EEXIST")) throw error;
+		}
+	}
+}

@@ -1,0 +1,118 @@
+/**
+ * What a caller may ask of pack, and what becomes of it: preset, compression, processors, memory, space.
+ *
+ * Owns: the defaults and the checks before any work. Leaves to others: the tool's own arguments (src/image).
+ */
+
+import { readFile, statfs } from "node:fs/promises";
+import { KsquashError } from "../../errors.ts";
+import {
+	type Compression,
+	type Compressor,
+	compressors,
+	type ImageTools,
+	type PresetName,
+	presets,
+	WORST_RATIO,
+} from "../../image/format.ts";
+import type { CommonOptions, Context } from "../context.ts";
+import type { SourceOptions } from "./source.ts";
+import type { ImageOptions } from "./write.ts";
+
+export interface PackOptions extends CommonOptions, SourceOptions {
+	/** "balanced" unless the settings say otherwise. */
+	preset?: PresetName | undefined;
+	/** Instead of the preset's compressor. */
+	compressor?: Compressor | undefined;
+	/** Bytes: a power of two from 4096 to 1048576. */
+	blockSize?: number | undefined;
+	/** Further mksquashfs options, passed through. */
+	toolOptions?: readonly string[] | undefined;
+	/** Pack although the release has an image of other content; the old one stays until the new one is safe. */
+	replace?: boolean | undefined;
+	/** Processors. */
+	jobs?: number | undefined;
+	/** Bytes of memory for mksquashfs. */
+	memory?: number | undefined;
+}
+
+export interface ResolvedOptions extends ImageOptions {
+	preset: PresetName | "custom";
+	/** Image bytes per byte of source, for the estimate. */
+	ratio: number;
+}
+
+/** Throws ERR_KSQUASH_USAGE, or ERR_KSQUASH_TOOL_MISSING when mksquashfs lacks the compressor. */
+export async function resolveOptions(
+	context: Context,
+	tools: ImageTools,
+	options: PackOptions,
+): Promise<ResolvedOptions> {
+	const preset = presets[options.preset ?? context.settings.preset ?? "balanced"];
+	const custom = options.compressor !== undefined || options.blockSize !== undefined || !!options.toolOptions?.length;
+	const own = options.compressor === undefined || options.compressor === preset.compressor;
+	const compression: Compression = {
+		compressor: options.compressor ?? preset.compressor,
+		blockSize: options.blockSize ?? preset.blockSize,
+		options: own ? preset.options : [],
+	};
+	const { blockSize, compressor } = compression;
+	if (!compressors.includes(compressor)) {
+		throw new KsquashError("ERR_KSQUASH_USAGE", `${compressor} is none of ${compressors.join(", ")}`);
+	}
+	if (blockSize < 4096 || blockSize > 1 << 20 || (blockSize & (blockSize - 1)) !== 0) {
+		throw new KsquashError("ERR_KSQUASH_USAGE", `a block size of ${blockSize} is no power of two from 4K to 1M`);
+	}
+	if (!tools.compressors.includes(compressor)) {
+		const has = tools.compressors.join(", ");
+		throw new KsquashError("ERR_KSQUASH_TOOL_MISSING", `${tools.tool} was built without ${compressor} (it has ${has})`);
+	}
+	assertToolOptions(options.toolOptions ?? []);
+	return {
+		preset: custom ? "custom" : (options.preset ?? context.settings.preset ?? "balanced"),
+		ratio: custom ? WORST_RATIO : preset.ratio,
+		compression,
+		extra: options.toolOptions ?? [],
+		jobs: options.jobs ?? context.settings.jobs,
+		memory: options.memory ?? (await defaultMemory()),
+	};
+}
+
+/** These would make an image that cannot be mounted, or write into another one. */
+const refused: Readonly<Record<string, string>> = {
+	"-nopad": "an unpadded image cannot be mounted through a loop device",
+	"-append": "ksquash always writes a new image",
+	"-offset": "an image that begins elsewhere cannot be mounted",
+	"-o": "an image that begins elsewhere cannot be mounted",
+	"-tar": "ksquash chooses the way the source is read",
+	"-cpiostyle": "ksquash chooses the way the source is read",
+};
+
+function assertToolOptions(options: readonly string[]): void {
+	for (const option of options) {
+		const why = Object.hasOwn(refused, option) ? refused[option] : undefined;
+		if (why) throw new KsquashError("ERR_KSQUASH_USAGE", `mksquashfs ${option} is refused: ${why}`);
+	}
+}
+
+/** mksquashfs takes a quarter of the whole memory; on a small machine that is not free. 64 MiB cost no time. */
+async function defaultMemory(): Promise<number> {
+	const text = await readFile("/proc/meminfo", "latin1");
+	const available = Number(/^MemAvailable:\s+(\d+)/m.exec(text)?.[1] ?? 0) * 1024;
+	return Math.min(Math.max(available / 4, 64 << 20), 1 << 30);
+}
+
+/** Throws ERR_KSQUASH_NO_SPACE before any work, saying how much is missing. `bytes`: of the source, unpacked. */
+export async function assertSpace(context: Context, bytes: number, ratio: number): Promise<void> {
+	const { sourceDir } = context.layout;
+	const { bavail, bsize } = await statfs(sourceDir);
+	const need = Math.ceil(bytes * ratio * 1.1) + (1 << 20);
+	const have = bavail * bsize;
+	if (have >= need) return;
+	const mib = (n: number): string => `${Math.ceil(n / (1 << 20))} MiB`;
+	throw new KsquashError(
+		"ERR_KSQUASH_NO_SPACE",
+		`${sourceDir} has ${mib(have)} free; the image needs about ${mib(need)}: ${mib(need - have)} are missing`,
+		{ path: sourceDir },
+	);
+}

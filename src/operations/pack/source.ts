@@ -1,0 +1,96 @@
+/**
+ * What the caller wants packed: a tree, a tarball, or a release whose tree stands in its place.
+ *
+ * Owns: telling these apart, and which source may go afterwards.
+ * Leaves to others: reading either (src/source).
+ */
+
+import { lstat, realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { KsquashError } from "../../errors.ts";
+import { type Layout, releaseAt, releasePaths } from "../../layout.ts";
+import { inspectTarball, type Tarball } from "../../source/tarball.ts";
+import { type KernelTree, readTree } from "../../source/tree.ts";
+import { attempt } from "../../system/failure.ts";
+import { lstatIfExists } from "../../system/files.ts";
+import { assertRelease, isRelease } from "../../system/names.ts";
+
+export type Fate =
+	/** It stands where the mount point will be: exchanged with it, then removed. */
+	| "replace"
+	/** It stands elsewhere and is removed after the proof. */
+	| "remove"
+	/** Only read. */
+	| "keep";
+
+export type Source =
+	| { kind: "tree"; tree: KernelTree; fate: Fate; release: string }
+	| { kind: "tarball"; tarball: Tarball; fate: "keep" | "remove" }
+	/** The place of a release whose tree was packed before: an empty directory, or its mount. */
+	| { kind: "packed"; release: string };
+
+export interface SourceOptions {
+	release?: string | undefined;
+	keepSource?: boolean | undefined;
+	replaceSource?: boolean | undefined;
+}
+
+export async function openSource(layout: Layout, given: string, options: SourceOptions): Promise<Source> {
+	if (options.release !== undefined) assertRelease(options.release, "from --release");
+	if (options.keepSource && options.replaceSource) {
+		throw new KsquashError("ERR_KSQUASH_USAGE", "--keep-source and --replace-source exclude each other");
+	}
+	const path = await locate(layout, given);
+	const stats = await lstatIfExists(path);
+	if (stats === undefined) {
+		const name = basename(path);
+		throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no ${path}`, {
+			hint: isRelease(name) ? "give a kernel source tree or a tarball" : "check the path",
+		});
+	}
+	const inPlace = releaseAt(layout, path);
+	if (inPlace !== undefined && (await wasPacked(layout, inPlace, path))) return { kind: "packed", release: inPlace };
+	if (stats.isDirectory() || stats.isSymbolicLink()) {
+		const tree = await readTree(path, options.release);
+		return { kind: "tree", tree, release: tree.release, fate: fateOf(layout, tree, options) };
+	}
+	const tarball = await inspectTarball(path);
+	return { kind: "tarball", tarball, fate: options.replaceSource ? "remove" : "keep" };
+}
+
+/** A path, or a release's name that is no path. The directory's links are resolved, the last component's is not. */
+async function locate(layout: Layout, given: string): Promise<string> {
+	const absolute = resolve(given);
+	if (!given.includes("/") && isRelease(given) && (await lstatIfExists(absolute)) === undefined) {
+		return releasePaths(layout, given).mountPoint;
+	}
+	const parent = await realpath(dirname(absolute)).catch(() => dirname(absolute));
+	return join(parent, basename(absolute));
+}
+
+/** The tree is gone from its place, and its image is there. */
+async function wasPacked(layout: Layout, release: string, path: string): Promise<boolean> {
+	if ((await lstatIfExists(releasePaths(layout, release).image)) === undefined) return false;
+	const here = await lstat(path);
+	if (!here.isDirectory()) return false;
+	const mounted = here.dev !== (await lstat(layout.sourceDir)).dev;
+	return mounted || (await attempt(`read ${path}`, isEmpty(path)));
+}
+
+async function isEmpty(path: string): Promise<boolean> {
+	const { opendir } = await import("node:fs/promises");
+	const directory = await opendir(path);
+	try {
+		return (await directory.read()) === null;
+	} finally {
+		await directory.close();
+	}
+}
+
+/** Only a tree that stands where its mount point will be goes by itself; a checkout goes only when that is said. */
+function fateOf(layout: Layout, tree: KernelTree, options: SourceOptions): Fate {
+	const inPlace = tree.path === releasePaths(layout, tree.release).mountPoint;
+	if (options.keepSource) return "keep";
+	if (options.replaceSource) return inPlace ? "replace" : "remove";
+	return inPlace && tree.versionControl.length === 0 ? "replace" : "keep";
+}

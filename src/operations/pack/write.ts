@@ -1,0 +1,179 @@
+/**
+ * From a source to a temporary image that is on disk and proved equal to it.
+ *
+ * Owns: the temporary image's life: made here, removed here when anything fails.
+ * Leaves to others: the place it gets (publish.ts) and the source's fate (replace.ts).
+ */
+
+import { KsquashError } from "../../errors.ts";
+import type { ImageTools, StreamWriter, WriteRequest, WriteResult } from "../../image/format.ts";
+import { type Proof, proveList, proveTree } from "../../image/proof.ts";
+import { squashfs } from "../../image/squashfs.ts";
+import { NewerThanTop } from "../../source/repack.ts";
+import { streamTarball, type Tarball, type TarballContent } from "../../source/tarball.ts";
+import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
+import { attempt } from "../../system/failure.ts";
+import { unlinkIfExists } from "../../system/files.ts";
+import { flushFile, type ImageInfo } from "../../system/native.ts";
+import type { Context } from "../context.ts";
+
+export interface WrittenImage {
+	temporary: string;
+	info: ImageInfo;
+	proof: Proof;
+	written: WriteResult;
+	release: string;
+	/** Hex sha256 of the tarball. */
+	sourceSha256?: string;
+}
+
+export type ImageOptions = Pick<WriteRequest, "compression" | "extra" | "jobs" | "memory">;
+
+export interface Writing {
+	temporary: string;
+	tools: ImageTools;
+	options: ImageOptions;
+	mountable: boolean;
+	/** Overrides the source's own release. */
+	release?: string | undefined;
+	/** Bytes to read in all, where known. */
+	total?: number;
+}
+
+/** Runs `work` on a temporary image; whatever goes wrong, it is gone afterwards. */
+export async function withTemporary<T>(temporary: string, work: () => Promise<T>): Promise<T> {
+	// Left by a run that was killed: its lock was free, and ours is held.
+	await unlinkIfExists(temporary);
+	try {
+		return await work();
+	} finally {
+		await unlinkIfExists(temporary);
+	}
+}
+
+export async function writeFromTree(context: Context, tree: KernelTree, writing: Writing): Promise<WrittenImage> {
+	const { temporary, tools, options, total } = writing;
+	const written = await context.step("pack", `pack ${tree.path} with ${tools.tool}`, async (tick) => {
+		return await squashfs.writeTree(tools, {
+			...options,
+			tree: tree.path,
+			exclude: tree.versionControl,
+			output: temporary,
+			top: { mode: tree.mode, mtime: tree.mtime },
+			xattrs: true,
+			signal: context.signal,
+			onRead: (done) => tick({ done: Math.min(done, total ?? done), unit: "bytes", ...(total ? { total } : {}) }),
+		});
+	});
+	const info = await settle(temporary);
+	const label = `compare the image with ${tree.path}`;
+	const proof = await context.step(
+		"prove",
+		label,
+		async (tick) => {
+			const result = await proveTree({
+				format: squashfs,
+				image: temporary,
+				tree: tree.path,
+				exclude: VERSION_CONTROL,
+				mountable: writing.mountable,
+				jobs: options.jobs,
+				signal: context.signal,
+				onProgress: ({ bytes }) => tick({ done: bytes, unit: "bytes", ...(total ? { total } : {}) }),
+			});
+			await assertSameTree(tree);
+			return result;
+		},
+		equal,
+	);
+	return { temporary, info, proof, written, release: writing.release ?? tree.release };
+}
+
+export async function writeFromTarball(context: Context, tarball: Tarball, writing: Writing): Promise<WrittenImage> {
+	const { temporary, tools } = writing;
+	if (!tools.readsTar) {
+		throw new KsquashError(
+			"ERR_KSQUASH_TOOL_MISSING",
+			`${tools.tool} reads no tar stream, which came with version 4.5`,
+			{
+				hint: "install squashfs-tools 4.5 or later, or extract the tarball and give ksquash the tree",
+			},
+		);
+	}
+	const packed = await context.step("pack", `pack ${tarball.path} with ${tools.tool}`, async (tick) => {
+		const onProgress = (done: number): void => tick({ done, total: tarball.bytes, unit: "bytes" });
+		try {
+			return await streamInto(context, tarball, writing, onProgress, true);
+		} catch (error) {
+			// Rare: kernel tarballs have one time for all, or a top that was made last. Only the top's own time is lost.
+			if (!(error instanceof NewerThanTop)) throw error;
+			await unlinkIfExists(temporary);
+			return await streamInto(context, tarball, writing, onProgress, false);
+		}
+	});
+	const info = await settle(temporary);
+	const { content, written } = packed;
+	const proof = await context.step(
+		"prove",
+		`compare the image with what came from ${tarball.path}`,
+		async (tick) => {
+			return await proveList({
+				format: squashfs,
+				image: temporary,
+				source: content.list,
+				from: tarball.path,
+				mountable: writing.mountable,
+				signal: context.signal,
+				onProgress: ({ bytes }) => tick({ done: bytes, total: content.list.bytes, unit: "bytes" }),
+			});
+		},
+		equal,
+	);
+	return { temporary, info, proof, written, release: content.release, sourceSha256: content.sha256 };
+}
+
+async function streamInto(
+	context: Context,
+	tarball: Tarball,
+	{ temporary, tools, options, release }: Writing,
+	onProgress: (done: number) => void,
+	topIsNewest: boolean,
+): Promise<{ content: TarballContent; written: WriteResult }> {
+	const stop = new AbortController();
+	const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
+	let writer: StreamWriter | undefined;
+	const onTop = (top: { mode: number; mtime: number }): NodeJS.WritableStream => {
+		const request = { ...options, output: temporary, xattrs: false, signal, top, topIsNewest };
+		writer = squashfs.writeStream(tools, request);
+		return writer.input;
+	};
+	try {
+		const content = await streamTarball(tarball, { signal, release, onProgress, topIsNewest, onTop });
+		return { content, written: await (writer as unknown as StreamWriter).finished };
+	} catch (error) {
+		throw await ended(writer, error, stop);
+	}
+}
+
+/** The reason that counts: where mksquashfs died, its own words and not the broken pipe. It has ended on return. */
+async function ended(writer: StreamWriter | undefined, error: unknown, stop: AbortController): Promise<unknown> {
+	const broken = ["EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ERR_STREAM_DESTROYED"];
+	const pipe = broken.includes((error as NodeJS.ErrnoException).code ?? "");
+	if (!pipe) stop.abort(error);
+	const own = await writer?.finished.then(
+		() => undefined,
+		(reason: unknown) => reason,
+	);
+	return pipe && own !== undefined ? own : error;
+}
+
+/** On the device and out of the cache: what the proof reads is what the disk holds. */
+async function settle(temporary: string): Promise<ImageInfo> {
+	const info = await squashfs.inspect(temporary);
+	await attempt(`write ${temporary} to the disk`, flushFile(temporary));
+	return info;
+}
+
+function equal(proof: Proof): string {
+	return `${proof.entries} entries, all equal`;
+}

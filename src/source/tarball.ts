@@ -1,0 +1,154 @@
+/**
+ * A kernel tarball as a stream: decompressed by a process, stripped of its leading directory, its names checked.
+ *
+ * Owns: which tarballs are fit to pack, the release read on the way, the canonical list of what went through.
+ * Leaves to others: where the rewritten tar goes (src/image) and the tar format itself (src/system/tar.ts).
+ */
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { Transform, type TransformCallback } from "node:stream";
+import { KsquashError } from "../errors.ts";
+import { attempt } from "../system/failure.ts";
+import { fileId, lstatIfExists } from "../system/files.ts";
+import type { FileId, TreeList } from "../system/native.ts";
+import { start } from "../system/run.ts";
+import { readTar } from "../system/tar.ts";
+import { Repacker, type TopDirectory } from "./repack.ts";
+
+export interface Tarball {
+	path: string;
+	id: FileId;
+	mtimeNs: bigint;
+	/** Bytes of the file as it lies on disk. */
+	bytes: number;
+	compression: Compression;
+}
+
+export type Compression = "none" | "gzip" | "xz" | "bzip2" | "zstd" | "lz4";
+
+const magics: readonly (readonly [Compression, readonly number[]])[] = [
+	["gzip", [0x1f, 0x8b]],
+	["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+	["bzip2", [0x42, 0x5a, 0x68]],
+	["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+	["lz4", [0x04, 0x22, 0x4d, 0x18]],
+];
+
+/** Threads help only where the file was made in blocks; xz before 5.4 ignores them when decompressing. */
+const decompress: Readonly<Record<Exclude<Compression, "none">, readonly string[]>> = {
+	gzip: ["-dc"],
+	xz: ["-dc", "-T0"],
+	bzip2: ["-dc"],
+	zstd: ["-dc"],
+	lz4: ["-dc"],
+};
+
+/** Says what kind of tarball this is. Throws ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_NOT_A_KERNEL. */
+export async function inspectTarball(path: string): Promise<Tarball> {
+	const stats = await lstatIfExists(path);
+	if (stats === undefined) throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no ${path}`);
+	const file = await attempt(`read ${path}`, open(path, "r"));
+	try {
+		const found = await file.stat({ bigint: true });
+		if (!found.isFile()) throw new KsquashError("ERR_KSQUASH_NOT_A_KERNEL", `${path} is no regular file`);
+		const head = Buffer.alloc(512);
+		const { bytesRead } = await attempt(`read ${path}`, file.read(head, 0, 512, 0));
+		const compression = magics.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0];
+		if (compression === undefined && head.toString("latin1", 257, 262) !== "ustar") {
+			const what =
+				bytesRead === 0 ? "it is empty" : "it is neither a tar nor compressed by gzip, xz, bzip2, zstd or lz4";
+			throw new KsquashError("ERR_KSQUASH_NOT_A_KERNEL", `${path} is no tarball: ${what}`);
+		}
+		return {
+			path,
+			id: fileId(found),
+			mtimeNs: found.mtimeNs,
+			bytes: Number(found.size),
+			compression: compression ?? "none",
+		};
+	} finally {
+		await file.close();
+	}
+}
+
+export interface TarballContent {
+	list: TreeList;
+	release: string;
+	/** Hex sha256 of the tarball file as it was read. */
+	sha256: string;
+}
+
+export interface Unpacking {
+	signal?: AbortSignal | undefined;
+	/** Overrides the tarball's own release. */
+	release?: string | undefined;
+	/** Called once, before anything is written to `out`, with the top directory's attributes. */
+	onTop: (top: TopDirectory) => NodeJS.WritableStream;
+	/** Throw NewerThanTop at the first entry that is newer than the top directory. */
+	topIsNewest?: boolean;
+	/** Bytes of the tarball that were read so far. */
+	onProgress?: ((read: number) => void) | undefined;
+}
+
+/**
+ * Streams the tarball once: into the stream that `onTop` gives goes a plain tar without the leading directory.
+ * Nothing is extracted. Throws ERR_KSQUASH_TARBALL for what is unsafe or damaged, ERR_KSQUASH_NOT_A_KERNEL.
+ */
+export async function streamTarball(tarball: Tarball, options: Unpacking): Promise<TarballContent> {
+	const file = createReadStream(tarball.path, { highWaterMark: 1 << 18, signal: options.signal });
+	const meter = new Meter(options.onProgress);
+	file.once("error", (error) => meter.destroy(error));
+	file.pipe(meter);
+	const repacker = new Repacker(tarball.path, options.onTop, options.topIsNewest ?? false);
+	if (tarball.compression === "none") {
+		await readTar(meter, repacker, tarball.path);
+	} else {
+		const args = decompress[tarball.compression];
+		const child = start(tarball.compression, args, { input: meter, signal: options.signal });
+		child.finished.catch(() => undefined);
+		await readTar(child.stdout, repacker, tarball.path);
+		await decompressed(child.finished, tarball.path);
+	}
+	const list = await repacker.finish();
+	const release = options.release ?? repacker.release();
+	return { list, release, sha256: await meter.digest() };
+}
+
+async function decompressed(finished: Promise<unknown>, path: string): Promise<void> {
+	try {
+		await finished;
+	} catch (error) {
+		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") throw error;
+		throw new KsquashError("ERR_KSQUASH_TARBALL", `${path} is damaged: ${error.message}`, {
+			cause: error,
+			notes: error.notes,
+		});
+	}
+}
+
+/** Counts and hashes the tarball's own bytes. */
+class Meter extends Transform {
+	readonly #hash = createHash("sha256");
+	readonly #report: ((read: number) => void) | undefined;
+	#read = 0;
+
+	constructor(report: ((read: number) => void) | undefined) {
+		super();
+		this.#report = report;
+	}
+
+	override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+		this.#hash.update(chunk);
+		this.#read += chunk.length;
+		this.#report?.(this.#read);
+		done(null, chunk);
+	}
+
+	/** The decompressor may stop before the file's last bytes: what is left is read for the hash. */
+	async digest(): Promise<string> {
+		if (!this.readableEnded) for await (const _ of this);
+		return this.#hash.digest("hex");
+	}
+}

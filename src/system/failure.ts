@@ -1,0 +1,65 @@
+/**
+ * From a system error (the add-on's or Node's) to a KsquashError: the code by errno, the message by the caller.
+ *
+ * Owns: which errno means which code. Leaves to others: what was being done, said in `doing`.
+ */
+
+import { type ErrorCode, type ErrorDetails, KsquashError } from "../errors.ts";
+import type { NativeError } from "./native.ts";
+
+const codes: Readonly<Record<string, ErrorCode>> = {
+	EACCES: "ERR_KSQUASH_PRIVILEGE",
+	EPERM: "ERR_KSQUASH_PRIVILEGE",
+	EROFS: "ERR_KSQUASH_IO",
+	EIO: "ERR_KSQUASH_IO",
+	EFBIG: "ERR_KSQUASH_NO_SPACE",
+	ENOSPC: "ERR_KSQUASH_NO_SPACE",
+	EDQUOT: "ERR_KSQUASH_NO_SPACE",
+	ENOENT: "ERR_KSQUASH_NO_INPUT",
+	ENOTDIR: "ERR_KSQUASH_OCCUPIED",
+	ENOTEMPTY: "ERR_KSQUASH_OCCUPIED",
+	EEXIST: "ERR_KSQUASH_OCCUPIED",
+	ELOOP: "ERR_KSQUASH_OCCUPIED",
+	EBUSY: "ERR_KSQUASH_BUSY",
+	EWOULDBLOCK: "ERR_KSQUASH_LOCKED",
+	EAGAIN: "ERR_KSQUASH_LOCKED",
+	ESTALE: "ERR_KSQUASH_CHANGED",
+	ENODEV: "ERR_KSQUASH_KERNEL",
+	ENOSYS: "ERR_KSQUASH_KERNEL",
+};
+
+/**
+ * Wraps `error` as what went wrong while `doing` something, e.g. "mount /a.sqfs on /b".
+ * A KsquashError, an AbortError and what is no system error pass through unchanged.
+ */
+export function failure(error: unknown, doing: string, details: ErrorDetails & { code?: ErrorCode } = {}): unknown {
+	if (error instanceof KsquashError || !isSystemError(error)) return error;
+	const { code, ...rest } = details;
+	const reason = error.reason ?? error.message;
+	return new KsquashError(code ?? codes[error.code] ?? "ERR_KSQUASH_IO", `cannot ${doing}: ${reason}`, {
+		errno: error.errno,
+		syscall: error.syscall,
+		...(error.path === undefined ? {} : { path: error.path }),
+		...(error.step === undefined ? {} : { step: error.step }),
+		...(error.kernelLog ? { kernelLog: error.kernelLog } : {}),
+		cause: error,
+		...rest,
+	});
+}
+
+/** Awaits `work`; a system error in it is thrown as `failure(error, doing)`. */
+export async function attempt<T>(
+	doing: string,
+	work: Promise<T>,
+	details: ErrorDetails & { code?: ErrorCode } = {},
+): Promise<T> {
+	try {
+		return await work;
+	} catch (error) {
+		throw failure(error, doing, details);
+	}
+}
+
+export function isSystemError(error: unknown): error is NativeError {
+	return error instanceof Error && typeof (error as NativeError).errno === "number" && "code" in error;
+}

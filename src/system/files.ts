@@ -1,0 +1,134 @@
+/**
+ * Small file work that must survive a crash: atomic write, symlink swap, fsync of a directory.
+ *
+ * Owns: the order temporary name → fsync → rename → fsync(directory).
+ * Leaves to others: removing trees (src/system/native.ts: Node has no unlinkat) and what is written.
+ */
+
+import { randomBytes } from "node:crypto";
+import { type BigIntStats, constants } from "node:fs";
+import { lstat, mkdir, open, readFile, readlink, rename, symlink, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { FileId } from "./native.ts";
+
+export interface WriteOptions {
+	/** Permission bits; 0644 when absent. */
+	mode?: number;
+	uid?: number;
+	gid?: number;
+}
+
+/** A name in the same directory that no other process picks. */
+export function temporaryName(path: string): string {
+	return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+}
+
+/** Writes the whole file or nothing: a reader sees the old bytes or the new ones, after a crash too. */
+export async function writeFileAtomic(
+	path: string,
+	data: string | Uint8Array,
+	options: WriteOptions = {},
+): Promise<void> {
+	const temporary = temporaryName(path);
+	try {
+		const file = await open(
+			temporary,
+			constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+			0o600,
+		);
+		try {
+			await file.writeFile(data);
+			if (options.uid !== undefined || options.gid !== undefined) {
+				await file.chown(options.uid ?? process.geteuid?.() ?? 0, options.gid ?? process.getegid?.() ?? 0);
+			}
+			await file.chmod(options.mode ?? 0o644);
+			await file.sync();
+		} finally {
+			await file.close();
+		}
+		await rename(temporary, path);
+	} catch (error) {
+		await unlink(temporary).catch(() => undefined);
+		throw error;
+	}
+	await fsyncPath(dirname(path));
+}
+
+/** fsync(2) of a file or directory. */
+export async function fsyncPath(path: string): Promise<void> {
+	const handle = await open(path, constants.O_RDONLY);
+	try {
+		await handle.sync();
+	} finally {
+		await handle.close();
+	}
+}
+
+export async function readIfExists(path: string): Promise<Buffer | undefined> {
+	return await absentAsUndefined(readFile(path));
+}
+
+export async function lstatIfExists(path: string): Promise<BigIntStats | undefined> {
+	return await absentAsUndefined(lstat(path, { bigint: true }));
+}
+
+/** What a symlink says; undefined where there is none (or no link). */
+export async function readLinkIfExists(path: string): Promise<string | undefined> {
+	try {
+		return await readlink(path);
+	} catch (error) {
+		if (hasCode(error, "ENOENT") || hasCode(error, "EINVAL") || hasCode(error, "ENOTDIR")) return undefined;
+		throw error;
+	}
+}
+
+/** Points `path` to `target` in one step: there is no moment without a link. */
+export async function swapSymlink(path: string, target: string): Promise<void> {
+	const temporary = temporaryName(path);
+	await symlink(target, temporary);
+	try {
+		await rename(temporary, path);
+	} catch (error) {
+		await unlink(temporary).catch(() => undefined);
+		throw error;
+	}
+	await fsyncPath(dirname(path));
+}
+
+/** Removes a file or link when it is there, and makes that last. True when there was one. */
+export async function unlinkIfExists(path: string): Promise<boolean> {
+	try {
+		await unlink(path);
+	} catch (error) {
+		if (hasCode(error, "ENOENT")) return false;
+		throw error;
+	}
+	await fsyncPath(dirname(path));
+	return true;
+}
+
+/** mkdir -p whose every new directory is on disk when it returns. */
+export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
+	const first = await mkdir(path, { recursive: true, mode });
+	if (first === undefined) return;
+	for (let made = path; made.length >= first.length; made = dirname(made)) await fsyncPath(dirname(made));
+}
+
+/** The identity that the native verbs use. */
+export function fileId(stats: BigIntStats): FileId {
+	return `${stats.dev}:${stats.ino}`;
+}
+
+/** Is this Node's or the add-on's system error with this code? */
+export function hasCode(error: unknown, code: string): boolean {
+	return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+}
+
+async function absentAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
+	try {
+		return await promise;
+	} catch (error) {
+		if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
+		throw error;
+	}
+}

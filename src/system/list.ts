@@ -1,0 +1,105 @@
+/**
+ * The canonical list of a tree in TypeScript: the same lines that the add-on's listTree makes (src/system/native.ts).
+ *
+ * Owns: writing a line, sorting, and saying in which entries two lists differ.
+ * Leaves to others: where the entries come from.
+ */
+
+import { createHash } from "node:crypto";
+import type { Difference, TreeList } from "./native.ts";
+
+export interface ListEntry {
+	type: "d" | "f" | "l" | "c" | "b" | "p" | "s";
+	/** Permission bits, 07777. */
+	mode: number;
+	/** Bytes for a file; [major, minor] for a device; else absent. */
+	size?: number;
+	device?: readonly [number, number];
+	/** Whole seconds since 1970. */
+	mtime: number;
+	/** Hex sha256 of a file's content. */
+	sha256?: string;
+	/** Relative path; "." for the top directory. */
+	path: string;
+	/** What a symbolic link says. */
+	target?: string;
+}
+
+/** Collects entries in any order; `finish` sorts them. */
+export class ListBuilder {
+	readonly #lines: { key: Buffer; line: string }[] = [];
+	#bytes = 0;
+
+	add(entry: ListEntry): void {
+		this.#bytes += entry.type === "f" ? (entry.size ?? 0) : 0;
+			this.#lines.push({ key: Buffer.from(entry.path === "." ? "" : entry.path), line: formatLine(entry) });
+	}
+
+	get entries(): number {
+		return this.#lines.length;
+	}
+
+	finish(): TreeList {
+		this.#lines.sort((a, b) => Buffer.compare(a.key, b.key));
+		const list = Buffer.from(this.#lines.map(({ line }) => `${line}\n`).join(""));
+		return { entries: this.#lines.length, bytes: this.#bytes, list };
+	}
+}
+
+/** The hash that says "same content" whatever the image format, the order of files or the kind of source. */
+export function contentHash(list: TreeList): string {
+	return createHash("sha256").update(list.list).digest("hex");
+}
+
+/**
+ * Where two lists differ, by path, the first 100. `names` says what the two sides are called.
+ * Counts both ways: an empty list differs from every tree.
+ */
+export function diffLists(a: TreeList, b: TreeList, names: readonly [string, string]): Difference[] {
+	const left = byPath(a);
+	const right = byPath(b);
+	const differences: Difference[] = [];
+	for (const [path, line] of left) {
+		const other = right.get(path);
+		if (other === undefined) differences.push({ path, what: `only in ${names[0]}` });
+		else if (other !== line) differences.push({ path, what: describe(line, other) });
+	}
+	for (const path of right.keys()) {
+		if (!left.has(path)) differences.push({ path, what: `only in ${names[1]}` });
+	}
+	if (left.size !== a.entries || right.size !== b.entries) {
+		differences.push({ path: ".", what: `a path stands twice (${a.entries} and ${b.entries} entries)` });
+	}
+	return differences.slice(0, 100);
+}
+
+/** Bytes that could break a line or a field become octal escapes, as in /proc/self/mountinfo. */
+export function escapePath(path: string): string {
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is for
+	return path.replace(/[\u0000-\u0020\u007f\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
+}
+
+function formatLine(entry: ListEntry): string {
+	const size = entry.device ? entry.device.join(":") : entry.type === "f" ? (entry.size ?? 0) : 0;
+	const mtime = entry.path === "." ? 0 : entry.mtime;
+	const mode = (entry.mode & 0o7777).toString(8).padStart(4, "0");
+	const head = `${entry.type} ${mode} ${size} ${mtime} ${entry.sha256 ?? "-"} ${escapePath(entry.path)}`;
+	return entry.type === "l" ? `${head} ${escapePath(entry.target ?? "")}` : head;
+}
+
+const FIELDS = ["type", "mode", "size", "mtime", "content", "path", "target or xattrs", "xattrs"] as const;
+
+function describe(a: string, b: string): string {
+	const left = a.split(" ");
+	const right = b.split(" ");
+	const parts = FIELDS.flatMap((field, i) => {
+		if (left[i] === right[i]) return [];
+		return field === "content" ? [field] : [`${field} ${left[i] ?? "-"} / ${right[i] ?? "-"}`];
+	});
+	return parts.join(", ");
+}
+
+function byPath(list: TreeList): Map<string, string> {
+	const lines = Buffer.from(list.list).toString("utf8").split("\n");
+	return new Map(lines.filter(Boolean).map((line) => [line.split(" ")[5] ?? "", line]));
+}

@@ -1,0 +1,32 @@
+/**
+ * The one grammar of release and variant names, and how a name from outside is shown to a person.
+ *
+ * Owns: what may become part of a path. Leaves to others: the paths themselves (src/layout.ts).
+ */
+
+import { KsquashError } from "../errors.ts";
+
+/** `linux-REL` must fit the helper's NAME ([A-Za-z0-9][A-Za-z0-9._+-]{0,199}): so 194 characters at most. */
+const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,193}$/;
+
+/**
+ * A release that could be mistaken for a file of another release's ("6.1.sqfs" beside "6.1") is no release.
+ */
+const OURS = /\.sqfs/;
+
+export function isRelease(text: string): boolean {
+	return RELEASE.test(text) && !OURS.test(text);
+}
+
+/** Throws ERR_KSQUASH_RELEASE_NAME with the place that the name came from. */
+export function assertRelease(text: string, from: string): void {
+	if (isRelease(text)) return;
+	throw new KsquashError("ERR_KSQUASH_RELEASE_NAME", `${printable(text)} is no name of a kernel release (${from})`);
+}
+
+/** Text from outside, quoted, with everything that could confuse a terminal escaped. */
+export function printable(text: string): string {
+	return JSON.stringify(text).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
+		return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
+	});
+}
