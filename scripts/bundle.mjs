@@ -11,7 +11,9 @@ await build({
 	platform: "node",
 	target: "node20",
 	// tar-stream and its parts are CommonJS and require node's own modules.
-	banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+	banner: {
+		js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+	},
 	chunkNames: "chunks/[name]-[hash]",
 	logLevel: "warning",
 });

@@ -1,5 +1,5 @@
-// The exports: each takes its arguments apart and hands the core's verb to the worker. Arguments were checked by
-// src/system/native.ts; nothing here decides anything.
+// The exports: each takes its arguments apart and hands the core's verb to the worker. Arguments were checked
+// by src/system/native.ts; nothing here decides anything.
 #include "../core/foreign.h"
 #include "../core/lock.h"
 #include "../core/rename.h"
@@ -21,7 +21,9 @@ struct State {
 };
 
 // BigInt64Array [cancel, entries, bytes].
-int64_t* controlBlock(const Napi::Value& value) { return value.As<Napi::BigInt64Array>().Data(); }
+int64_t* controlBlock(const Napi::Value& value) {
+    return value.As<Napi::BigInt64Array>().Data();
+}
 
 Napi::Value inspect(Info info) {
     auto work = [image = toBytes(info[0])]() -> Result<ImageInfo> {
@@ -36,22 +38,26 @@ Napi::Value inspect(Info info) {
 
 Napi::Value mount(Info info) {
     MountRequest request{toBytes(info[0]), toBytes(info[1]), toBytes(info[2]), toOptionalKey(info[3])};
-    return promise(info.Env(), [request] { return mountImage(request); }, fromMountResult);
+    return promise(
+        info.Env(), [request] { return mountImage(request); }, fromMountResult);
 }
 
 Napi::Value umount(Info info) {
-    auto work = [target = toBytes(info[0]), lazy = info[1].ToBoolean().Value(), expect = toOptionalKey(info[2])] {
-        return umountTarget(target, lazy, expect);
-    };
+    auto work = [target = toBytes(info[0]), lazy = info[1].ToBoolean().Value(),
+                 expect = toOptionalKey(info[2])] { return umountTarget(target, lazy, expect); };
     return promise(info.Env(), work, fromUmountResult);
 }
 
 Napi::Value target(Info info) {
-    auto work = [path = toBytes(info[0]), image = toOptionalBytes(info[1])] { return statTarget(path, image); };
+    auto work = [path = toBytes(info[0]), image = toOptionalBytes(info[1])] {
+        return statTarget(path, image);
+    };
     return promise(info.Env(), work, fromTargetStatus);
 }
 
-Napi::Value mounts(Info info) { return promise(info.Env(), readMountinfo, fromMountRows); }
+Napi::Value mounts(Info info) {
+    return promise(info.Env(), readMountinfo, fromMountRows);
+}
 
 // Pure, and short: the only verb that answers at once.
 Napi::Value parseMounts(Info info) {
@@ -113,11 +119,13 @@ Napi::Value resolve(Info info) {
 }
 
 Napi::Value flush(Info info) {
-    return promise(info.Env(), [path = toBytes(info[0])] { return flushFile(path); }, fromDone);
+    return promise(
+        info.Env(), [path = toBytes(info[0])] { return flushFile(path); }, fromDone);
 }
 
 Napi::Value holders(Info info) {
-    return promise(info.Env(), [path = toBytes(info[0])] { return findHolders(path); }, fromHolders);
+    return promise(
+        info.Env(), [path = toBytes(info[0])] { return findHolders(path); }, fromHolders);
 }
 
 Napi::Value foreign(Info info) {
@@ -134,7 +142,8 @@ Napi::Value tryLock(Info info) {
         state->locks.emplace(++state->lastToken, std::move(fd));
         return Napi::Number::New(env, state->lastToken);
     };
-    return promise(info.Env(), [path = toBytes(info[0])] { return lockFile(path, 0); }, keepLock);
+    return promise(
+        info.Env(), [path = toBytes(info[0])] { return lockFile(path, 0); }, keepLock);
 }
 
 void unlock(Info info) {
@@ -142,17 +151,18 @@ void unlock(Info info) {
 }
 
 Napi::Value probeAll(Info info) {
-    return promise(info.Env(), [] { return Result<Probe>(probe()); }, fromProbe);
+    return promise(
+        info.Env(), [] { return Result<Probe>(probe()); }, fromProbe);
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
     env.SetInstanceData(new State());
     const std::pair<const char*, Napi::Value (*)(Info)> verbs[] = {
-        {"inspectImage", inspect}, {"mountImage", mount},       {"umount", umount},
-        {"statTarget", target},    {"mounts", mounts},          {"parseMountinfo", parseMounts},
-        {"listTree", list},        {"compareTree", compare},    {"removeTree", remove},
-        {"exchange", exchange},    {"renameNew", renameFresh},  {"resolveInRoot", resolve},
-        {"flushFile", flush},      {"holders", holders},        {"foreignEntries", foreign},
+        {"inspectImage", inspect}, {"mountImage", mount},      {"umount", umount},
+        {"statTarget", target},    {"mounts", mounts},         {"parseMountinfo", parseMounts},
+        {"listTree", list},        {"compareTree", compare},   {"removeTree", remove},
+        {"exchange", exchange},    {"renameNew", renameFresh}, {"resolveInRoot", resolve},
+        {"flushFile", flush},      {"holders", holders},       {"foreignEntries", foreign},
         {"tryLock", tryLock},      {"probe", probeAll},
     };
     for (const auto& [name, verb] : verbs) {

@@ -65,18 +65,28 @@ Napi::Value bytes(Napi::Env env, const std::string& data) {
     return Napi::Buffer<char>::Copy(env, data.data(), data.size());
 }
 
-Napi::Value number(Napi::Env env, uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+Napi::Value number(Napi::Env env, uint64_t value) {
+    return Napi::Number::New(env, static_cast<double>(value));
+}
 
-Napi::Value boolean(Napi::Env env, bool value) { return Napi::Boolean::New(env, value); }
+Napi::Value boolean(Napi::Env env, bool value) {
+    return Napi::Boolean::New(env, value);
+}
 
 // A path that only people read: a string always.
-Napi::Value forPeople(Napi::Env env, const std::string& path) { return Napi::String::New(env, escapePath(path)); }
+Napi::Value forPeople(Napi::Env env, const std::string& path) {
+    return Napi::String::New(env, escapePath(path));
+}
 
 } // namespace
 
-Napi::Value fromDone(Napi::Env env, Done& /*done*/) { return env.Undefined(); }
+Napi::Value fromDone(Napi::Env env, Done& /*done*/) {
+    return env.Undefined();
+}
 
-Napi::Value fromPathResult(Napi::Env env, std::string& path) { return fromPath(env, path); }
+Napi::Value fromPathResult(Napi::Env env, std::string& path) {
+    return fromPath(env, path);
+}
 
 Napi::Value fromImageInfo(Napi::Env env, ImageInfo& info) {
     const Superblock& sb = info.superblock;

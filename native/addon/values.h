@@ -1,7 +1,8 @@
-// JavaScript values from and to the core's types. Only strings, numbers, booleans, plain objects and bytes cross;
-// a path crosses as a string where it is valid UTF-8, else as a Buffer.
+// JavaScript values from and to the core's types. Only strings, numbers, booleans, plain objects and bytes
+// cross; a path crosses as a string where it is valid UTF-8, else as a Buffer.
 #pragma once
 
+#include "../core/capabilities.h"
 #include "../core/compare.h"
 #include "../core/holders.h"
 #include "../core/mount.h"
@@ -9,7 +10,6 @@
 #include "../core/remove.h"
 #include "../core/superblock.h"
 #include "../core/target.h"
-#include "../core/capabilities.h"
 
 #include <napi.h>
 

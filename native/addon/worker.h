@@ -1,6 +1,6 @@
 // The one way from JavaScript to a system call and back: a promise, and a thread of libuv's pool meanwhile.
-// mount(2), umount2(2) and LOOP_CONFIGURE may block, so nothing runs on the main thread. Nothing waits for long
-// here either: the pool has four threads.
+// mount(2), umount2(2) and LOOP_CONFIGURE may block, so nothing runs on the main thread. Nothing waits for
+// long here either: the pool has four threads.
 #pragma once
 
 #include "values.h"

@@ -1,6 +1,7 @@
 // Numbers of the kernel's interface that older headers lack (Debian 12 ships those of 6.1), and thin wrappers
-// around the raw system calls. Raw, because the C library's own wrappers of the mount API came with glibc 2.36
-// and would raise the oldest system the add-on runs on. Leaves all meaning to loop, mount and target.
+// around the raw system calls. Raw, because the C library's own wrappers of the mount API came with
+// glibc 2.36 and would raise the oldest system the add-on runs on. Leaves all meaning to loop, mount and
+// target.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// Each probe is a call that must fail: ENOSYS (or seccomp's EPERM) says "not here", EBADF and friends say "here".
+// Each probe is a call that must fail: ENOSYS (or seccomp's EPERM) says "not here", EBADF and friends say
+// "here".
 #include "capabilities.h"
 #include "abi.h"
 #include "file.h"

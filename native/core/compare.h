@@ -1,5 +1,6 @@
 // Compares an image with a tree, entry by entry and byte by byte, or lists one of them, hashing every file.
-// Owns the pairing of names and the verdict on each entry; content.h reads and hashes; mounting is detached's.
+// Owns the pairing of names and the verdict on each entry; content.h reads and hashes; mounting is
+// detached's.
 #pragma once
 
 #include "control.h"
@@ -8,8 +9,8 @@
 namespace ksquash {
 
 struct TreeRequest {
-    std::string tree;  // "" to list an image
-    std::string image; // "" to list a tree
+    std::string tree;                 // "" to list an image
+    std::string image;                // "" to list a tree
     std::vector<std::string> exclude; // names in the tree's top directory that are left out
     unsigned jobs = 0;                // threads; 0: the number of processors
     bool content = true;              // false: files are counted, not read; the list is empty then

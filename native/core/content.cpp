@@ -1,5 +1,5 @@
-// The readers. Each run: open the tree's files and ask for read-ahead, read the image's through the gate into one
-// buffer, then read the tree's, compare and hash. Large files go alone, in chunks.
+// The readers. Each run: open the tree's files and ask for read-ahead, read the image's through the gate into
+// one buffer, then read the tree's, compare and hash. Large files go alone, in chunks.
 #include "content.h"
 #include "content_file.h"
 #include "walk.h"

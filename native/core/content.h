@@ -1,6 +1,7 @@
 // The bytes of regular files: read from the image and the tree, compared, hashed, by several threads.
-// squashfs decompresses one block after another and caches three fragments, so files go in runs of neighbours,
-// in the order of the image, and only a few threads read the image at once while the others read the tree.
+// squashfs decompresses one block after another and caches three fragments, so files go in runs of
+// neighbours, in the order of the image, and only a few threads read the image at once while the others read
+// the tree.
 #pragma once
 
 #include "control.h"

@@ -16,7 +16,9 @@ class Control {
     explicit Control(int64_t* block) : block_(block) {}
     bool cancelled() const { return at(0).load(std::memory_order_relaxed) != 0; }
     void addEntries(int64_t count) const { at(1).fetch_add(count, std::memory_order_relaxed); }
-    void addBytes(uint64_t count) const { at(2).fetch_add(static_cast<int64_t>(count), std::memory_order_relaxed); }
+    void addBytes(uint64_t count) const {
+        at(2).fetch_add(static_cast<int64_t>(count), std::memory_order_relaxed);
+    }
     static SysError cancelError() { return makeError(ECANCELED, "", {}, "", "the work was cancelled"); }
 
   private:

@@ -45,7 +45,8 @@ std::string explainCreate(const SysError& error) {
     return {};
 }
 
-Status setParameters(int context, const LoopDevice& loop, const MountOptions& options, const std::string& image) {
+Status setParameters(int context, const LoopDevice& loop, const MountOptions& options,
+                     const std::string& image) {
     if (abi::fsconfig(context, FSCONFIG_SET_STRING, "source", loop.path().c_str(), 0) != 0) {
         return contextError(context, "source", image);
     }
@@ -53,8 +54,9 @@ Status setParameters(int context, const LoopDevice& loop, const MountOptions& op
         return contextError(context, "options", image);
     }
     for (const auto& [key, value] : options.parameters) {
-        int failed = value.empty() ? abi::fsconfig(context, FSCONFIG_SET_FLAG, key.c_str(), nullptr, 0)
-                                   : abi::fsconfig(context, FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
+        int failed = value.empty()
+                         ? abi::fsconfig(context, FSCONFIG_SET_FLAG, key.c_str(), nullptr, 0)
+                         : abi::fsconfig(context, FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
         if (failed != 0) {
             SysError error = contextError(context, "options", image);
             error.reason = "the kernel does not take the mount option \"" + key + "\"";
@@ -80,7 +82,8 @@ Status readThrough(int mount, dev_t device, const std::string& image) {
         return note(stat.error());
     }
     if (stat->key.dev != device) {
-        return makeError(ESTALE, "statx", image, "probe-read", "the mount is not of the loop device made for it");
+        return makeError(ESTALE, "statx", image, "probe-read",
+                         "the mount is not of the loop device made for it");
     }
     auto names = readNames(root->get(), image);
     if (!names) {
@@ -155,7 +158,8 @@ Result<DetachedMount> mountDetached(const std::string& image, const MountOptions
     auto mount = makeDetached(*loop, options, image);
     if (!mount) {
         if (lacksMountApi(mount.error())) {
-            mount.error().reason = "reading an image without a mount point needs fsopen(2): Linux 5.2 and no filter";
+            mount.error().reason =
+                "reading an image without a mount point needs fsopen(2): Linux 5.2 and no filter";
         }
         return mount.error();
     }

@@ -1,5 +1,6 @@
-// An image attached to a loop device and mounted without a place in the tree (fsopen, fsconfig, fsmount: 5.2).
-// Nobody sees it until mount moves it; compare and list read through it. Closing it undoes all of it.
+// An image attached to a loop device and mounted without a place in the tree (fsopen, fsconfig,
+// fsmount: 5.2). Nobody sees it until mount moves it; compare and list read through it. Closing it undoes all
+// of it.
 #pragma once
 
 #include "loop.h"

@@ -69,7 +69,9 @@ template <class T> bool take(std::string_view& in, T& value) {
     return true;
 }
 
-bool takeTime(std::string_view& in, FileTime& time) { return take(in, time.seconds) && take(in, time.nanoseconds); }
+bool takeTime(std::string_view& in, FileTime& time) {
+    return take(in, time.seconds) && take(in, time.nanoseconds);
+}
 
 bool takeEntry(std::string_view& in, std::string& path, SeenEntry& entry) {
     uint32_t length = 0;
@@ -78,8 +80,9 @@ bool takeEntry(std::string_view& in, std::string& path, SeenEntry& entry) {
     }
     path = in.substr(0, length);
     in.remove_prefix(length);
-    return take(in, entry.key.dev) && take(in, entry.key.ino) && take(in, entry.size) && takeTime(in, entry.mtime) &&
-           takeTime(in, entry.ctime) && take(in, entry.mode) && take(in, entry.links);
+    return take(in, entry.key.dev) && take(in, entry.key.ino) && take(in, entry.size) &&
+           takeTime(in, entry.mtime) && takeTime(in, entry.ctime) && take(in, entry.mode) &&
+           take(in, entry.links);
 }
 
 } // namespace

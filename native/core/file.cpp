@@ -10,7 +10,9 @@
 
 namespace ksquash {
 
-std::string FileKey::text() const { return std::to_string(dev) + ":" + std::to_string(ino); }
+std::string FileKey::text() const {
+    return std::to_string(dev) + ":" + std::to_string(ino);
+}
 
 bool parseFileKey(std::string_view text, FileKey& out) {
     const char* end = text.data() + text.size();
@@ -113,7 +115,8 @@ Result<std::string> readSmallFile(const std::string& path, size_t limit) {
 Result<size_t> readAt(int fd, void* buffer, size_t size, uint64_t offset, std::string_view path) {
     size_t used = 0;
     while (used < size) {
-        ssize_t got = pread(fd, static_cast<char*>(buffer) + used, size - used, static_cast<off_t>(offset + used));
+        ssize_t got =
+            pread(fd, static_cast<char*>(buffer) + used, size - used, static_cast<off_t>(offset + used));
         if (got < 0 && errno == EINTR) {
             continue;
         }

@@ -1,5 +1,5 @@
-// Looking at one file: its identity, its statx(2) answer, its link target, its extended attributes, its bytes.
-// Everything goes by descriptor and one name, never through a link. Leaves directories to walk.h.
+// Looking at one file: its identity, its statx(2) answer, its link target, its extended attributes, its
+// bytes. Everything goes by descriptor and one name, never through a link. Leaves directories to walk.h.
 #pragma once
 
 #include "sys.h"
@@ -48,7 +48,8 @@ struct FileStat {
     bool isLink() const { return S_ISLNK(mode); }
 };
 
-// statx(2) of `name` below `dir`, not through a link; an empty name means `dir` itself. `path` is for the error.
+// statx(2) of `name` below `dir`, not through a link; an empty name means `dir` itself. `path` is for the
+// error.
 Result<FileStat> statAt(int dir, const char* name, std::string_view path);
 // statx(2) of a path through every link, as a caller of the path would see it.
 Result<FileStat> statPath(const std::string& path, bool follow);
@@ -67,8 +68,8 @@ struct Xattr {
     bool operator==(const Xattr&) const = default;
 };
 
-// All extended attributes but security.*, by name: of an open file, or (`fd` -1) of what `procPath` names, which
-// is "/proc/self/fd/DIR/NAME" for links and special files. `path` is for the error.
+// All extended attributes but security.*, by name: of an open file, or (`fd` -1) of what `procPath` names,
+// which is "/proc/self/fd/DIR/NAME" for links and special files. `path` is for the error.
 Result<std::vector<Xattr>> readXattrs(int fd, const std::string& procPath, std::string_view path);
 
 } // namespace ksquash

@@ -66,7 +66,9 @@ bool isHeld(const Subject& subject, const std::string& link, std::string& target
         return false;
     }
     bool sameDevice = makedev(raw.stx_dev_major, raw.stx_dev_minor) == subject.device;
-    bool held = subject.wholeDevice ? sameDevice : subject.wholeMount ? raw.stx_mnt_id == subject.mountId : true;
+    bool held = subject.wholeDevice  ? sameDevice
+                : subject.wholeMount ? raw.stx_mnt_id == subject.mountId
+                                     : true;
     if (held) {
         target = *name;
     }
@@ -112,8 +114,10 @@ void lookAtMaps(const Subject& subject, const std::string& base, Holder& holder)
         unsigned deviceMinor = 0;
         char permissions[5] = {};
         int pathAt = -1;
-        int fields = sscanf(line.c_str(), "%*s %4s %*s %x:%x %*s %n", permissions, &deviceMajor, &deviceMinor, &pathAt);
-        if (fields < 3 || pathAt < 0 || static_cast<size_t>(pathAt) >= line.size() || line[static_cast<size_t>(pathAt)] != '/') {
+        int fields = sscanf(line.c_str(), "%*s %4s %*s %x:%x %*s %n", permissions, &deviceMajor, &deviceMinor,
+                            &pathAt);
+        if (fields < 3 || pathAt < 0 || static_cast<size_t>(pathAt) >= line.size() ||
+            line[static_cast<size_t>(pathAt)] != '/') {
             continue;
         }
         std::string path = line.substr(static_cast<size_t>(pathAt));

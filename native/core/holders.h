@@ -1,5 +1,5 @@
-// Which processes use a mount or a directory tree: their working and root directories, executables, open files
-// and mappings, from /proc/PID (proc(5)). What keeps umount2 at EBUSY, in words a person can act on.
+// Which processes use a mount or a directory tree: their working and root directories, executables, open
+// files and mappings, from /proc/PID (proc(5)). What keeps umount2 at EBUSY, in words a person can act on.
 #pragma once
 
 #include "file.h"
@@ -17,7 +17,8 @@ struct Holder {
     bool writes = false;
 };
 
-// By mount for a mount point (also its copies in other mount namespaces, where it is a loop device's); by path else.
+// By mount for a mount point (also its copies in other mount namespaces, where it is a loop device's); by
+// path else.
 Result<std::vector<Holder>> findHolders(const std::string& path);
 
 } // namespace ksquash

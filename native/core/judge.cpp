@@ -49,7 +49,9 @@ std::string pair(const char* what, const std::string& tree, const std::string& i
     return std::string(what) + " " + tree + " / " + image;
 }
 
-std::string device(dev_t rdev) { return std::to_string(major(rdev)) + ":" + std::to_string(minor(rdev)); }
+std::string device(dev_t rdev) {
+    return std::to_string(major(rdev)) + ":" + std::to_string(minor(rdev));
+}
 
 } // namespace
 
@@ -57,7 +59,8 @@ void judgeStat(const Entry& entry, bool subset, std::vector<std::string>& found)
     const FileStat& tree = entry.tree;
     const FileStat& image = entry.image;
     if (entry.inImage && (image.uid != 0 || image.gid != 0)) {
-        found.push_back("owner " + std::to_string(image.uid) + ":" + std::to_string(image.gid) + " in the image");
+        found.push_back("owner " + std::to_string(image.uid) + ":" + std::to_string(image.gid) +
+                        " in the image");
     }
     if (!entry.inTree || !entry.inImage) {
         return;
@@ -75,20 +78,23 @@ void judgeStat(const Entry& entry, bool subset, std::vector<std::string>& found)
     if ((S_ISCHR(tree.mode) || S_ISBLK(tree.mode)) && tree.rdev != image.rdev) {
         found.push_back(pair("device", device(tree.rdev), device(image.rdev)));
     }
-    // squashfs keeps whole seconds. A directory from which something was removed has a new time, and the top's own
-    // is no content: see appendLine.
+    // squashfs keeps whole seconds. A directory from which something was removed has a new time, and the
+    // top's own is no content: see appendLine.
     bool free = (subset && tree.isDirectory()) || entry.path == ".";
     if (tree.mtime.seconds != image.mtime.seconds && !free) {
-        found.push_back(pair("time", std::to_string(tree.mtime.seconds), std::to_string(image.mtime.seconds)));
+        found.push_back(
+            pair("time", std::to_string(tree.mtime.seconds), std::to_string(image.mtime.seconds)));
     }
 }
 
-Status judgeLinks(Entry& entry, int tree, int image, const std::string& name, std::vector<std::string>& found) {
+Status judgeLinks(Entry& entry, int tree, int image, const std::string& name,
+                  std::vector<std::string>& found) {
     std::string inTree;
     std::string inImage;
     bool treeLink = entry.inTree && entry.tree.isLink();
     bool imageLink = entry.inImage && entry.image.isLink();
-    for (auto [wanted, side, target] : {std::tuple(treeLink, tree, &inTree), std::tuple(imageLink, image, &inImage)}) {
+    for (auto [wanted, side, target] :
+         {std::tuple(treeLink, tree, &inTree), std::tuple(imageLink, image, &inImage)}) {
         if (!wanted) {
             continue;
         }

@@ -20,6 +20,7 @@ Result<std::vector<PairedName>> pairNames(int tree, int image, std::string_view 
 void judgeStat(const Entry& entry, bool subset, std::vector<std::string>& found);
 
 // Reads the targets of a link on both sides; keeps the listed one in the entry.
-Status judgeLinks(Entry& entry, int tree, int image, const std::string& name, std::vector<std::string>& found);
+Status judgeLinks(Entry& entry, int tree, int image, const std::string& name,
+                  std::vector<std::string>& found);
 
 } // namespace ksquash

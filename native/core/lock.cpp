@@ -54,7 +54,8 @@ Result<UniqueFd> lockLoopControl() {
     if (!fd) {
         SysError error = lastError("open", controlPath, "lock");
         if (error.code == ENOENT || error.code == ENXIO || error.code == ENODEV) {
-            error.reason = "there is no loop driver here (CONFIG_BLK_DEV_LOOP, or a container without /dev nodes)";
+            error.reason =
+                "there is no loop driver here (CONFIG_BLK_DEV_LOOP, or a container without /dev nodes)";
         } else if (error.code == EACCES || error.code == EPERM) {
             error.reason = "this process may not open it: root or CAP_DAC_READ_SEARCH is needed";
         }

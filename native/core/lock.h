@@ -1,6 +1,6 @@
 // flock(2): a lock file of the caller's choice, and the one lock under every mount and umount, which is
-// /dev/loop-control itself (root only, so no user can hang a privileged program; it also serialises the search
-// for a free loop device). Bounded waits only. Lock files are never unlinked.
+// /dev/loop-control itself (root only, so no user can hang a privileged program; it also serialises the
+// search for a free loop device). Bounded waits only. Lock files are never unlinked.
 #pragma once
 
 #include "sys.h"

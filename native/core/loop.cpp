@@ -1,5 +1,5 @@
-// GET_FREE only peeks, so the device may be gone or taken at the next call: a bounded number of tries, and only
-// for the errnos of such a race. LOOP_CONFIGURE is of 5.8; before that, SET_FD and SET_STATUS64.
+// GET_FREE only peeks, so the device may be gone or taken at the next call: a bounded number of tries, and
+// only for the errnos of such a race. LOOP_CONFIGURE is of 5.8; before that, SET_FD and SET_STATUS64.
 #include "loop.h"
 
 #include <cstdlib>
@@ -16,8 +16,12 @@ namespace {
 constexpr int maxTries = 64;
 constexpr long long nodeWaitMs = 1000; // for udev to make the node and set its mode
 
-bool isRace(int code) { return code == EBUSY || code == EAGAIN || code == ENXIO || code == ENODEV; }
-bool isUdevRace(int code) { return code == ENOENT || code == EACCES; }
+bool isRace(int code) {
+    return code == EBUSY || code == EAGAIN || code == ENXIO || code == ENODEV;
+}
+bool isUdevRace(int code) {
+    return code == ENOENT || code == EACCES;
+}
 
 void fillInfo(struct loop_info64& info, const std::string& imagePath) {
     info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
@@ -99,10 +103,12 @@ Result<LoopDevice> attachOnce(int control, int image, uint64_t size, const std::
 
 std::string explain(const SysError& error) {
     if (isUdevRace(error.code)) {
-        return error.code == ENOENT ? "the kernel has this device, but its node is missing (a container's /dev?)"
-                                    : "this process may not open it: root or CAP_DAC_READ_SEARCH is needed";
+        return error.code == ENOENT
+                   ? "the kernel has this device, but its node is missing (a container's /dev?)"
+                   : "this process may not open it: root or CAP_DAC_READ_SEARCH is needed";
     }
-    return isRace(error.code) ? "no free loop device could be had in " + std::to_string(maxTries) + " tries" : "";
+    return isRace(error.code) ? "no free loop device could be had in " + std::to_string(maxTries) + " tries"
+                              : "";
 }
 
 } // namespace
@@ -127,7 +133,8 @@ Result<LoopDevice> attachLoop(int control, int image, const std::string& imagePa
             }
             loop->file = FileKey{status->lo_device, status->lo_inode};
             if (loop->file != wanted->key) {
-                return makeError(ESTALE, "ioctl", imagePath, "loop-status", "the device carries another file");
+                return makeError(ESTALE, "ioctl", imagePath, "loop-status",
+                                 "the device carries another file");
             }
             return loop;
         }
@@ -148,8 +155,8 @@ Result<LoopBacking> loopBacking(dev_t device) {
     if (major(device) != loopMajor) {
         return makeError(ENODEV, "ioctl", {}, "loop-status", "not a loop device");
     }
-    std::string sysfs = "/sys/dev/block/" + std::to_string(major(device)) + ":" + std::to_string(minor(device)) +
-                        "/loop/backing_file";
+    std::string sysfs = "/sys/dev/block/" + std::to_string(major(device)) + ":" +
+                        std::to_string(minor(device)) + "/loop/backing_file";
     if (auto name = readSmallFile(sysfs); name && name->ends_with('\n')) {
         out.currentName = name->substr(0, name->size() - 1);
     }

@@ -19,12 +19,18 @@ struct Magic {
 constexpr Magic table[] = {
     {0, "sqsh"sv, "a squashfs image of the other byte order"},
     {0, "\x1f\x8b"sv, "gzip data"},
-    {0, "\xfd" "7zXZ\0"sv, "xz data"},
+    {0,
+     "\xfd"
+     "7zXZ\0"sv,
+     "xz data"},
     {0, "\x28\xb5\x2f\xfd"sv, "zstd data"},
     {0, "BZh"sv, "bzip2 data"},
     {0, "\x04\x22\x4d\x18"sv, "lz4 data"},
     {0, "PK\x03\x04"sv, "a zip archive"},
-    {0, "\x7f" "ELF"sv, "an ELF file"},
+    {0,
+     "\x7f"
+     "ELF"sv,
+     "an ELF file"},
     {0, "LUKS\xba\xbe"sv, "a LUKS volume"},
     {0, "XFSB"sv, "an XFS file system"},
     {0, "\x45\x3d\xcd\x28"sv, "a cramfs image"},

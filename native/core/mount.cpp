@@ -1,5 +1,5 @@
-// mountImage: check everything that can be checked without privilege, take the lock, look at the target, attach,
-// mount where nobody sees it, read, and only then move it onto the target's descriptor.
+// mountImage: check everything that can be checked without privilege, take the lock, look at the target,
+// attach, mount where nobody sees it, read, and only then move it onto the target's descriptor.
 #include "mount.h"
 #include "abi.h"
 #include "capabilities.h"
@@ -39,7 +39,8 @@ Result<UniqueFd> openTarget(const std::string& target) {
     return fd;
 }
 
-// What stands on the target: nothing (false), the very image (true, `out` filled), or something else (an error).
+// What stands on the target: nothing (false), the very image (true, `out` filled), or something else (an
+// error).
 Result<bool> isMounted(int target, const MountRequest& request, const FileKey& image, MountResult& out) {
     auto stat = statAt(target, "", request.target);
     if (!stat) {
@@ -71,7 +72,8 @@ Status checkEmpty(int target, const std::string& path) {
     return Done{};
 }
 
-// mount(2), for kernels before 5.2 and filters that forbid the new calls. The check comes after the fact here.
+// mount(2), for kernels before 5.2 and filters that forbid the new calls. The check comes after the fact
+// here.
 Result<uint64_t> mountOldWay(const LoopDevice& loop, const MountOptions& options, int target,
                              const MountRequest& request) {
     std::string data = options.data();
@@ -105,10 +107,12 @@ Result<uint64_t> mountNewWay(const LoopDevice& loop, const MountOptions& options
     if (!stat) {
         return stat.error();
     }
-    if (abi::moveMount(mount->get(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
+    if (abi::moveMount(mount->get(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) !=
+        0) {
         SysError error = lastError("move_mount", request.target, "move");
         if (error.code == EPERM || error.code == EACCES) {
-            error.reason = "the kernel does not let this process attach a mount (Landlock or another security module)";
+            error.reason =
+                "the kernel does not let this process attach a mount (Landlock or another security module)";
         }
         return error;
     }
@@ -163,7 +167,8 @@ Result<MountResult> mountImage(const MountRequest& request) {
         return info.error();
     }
     if (request.expect && *request.expect != info->file) {
-        return makeError(ESTALE, "mount", request.image, "image", "the image is no longer the file that was meant");
+        return makeError(ESTALE, "mount", request.image, "image",
+                         "the image is no longer the file that was meant");
     }
     auto lock = lockLoopControl();
     if (!lock) {

@@ -1,5 +1,6 @@
-// The two transactions: mount an image on an empty directory, and unmount it. Under the lock of /dev/loop-control,
-// by descriptor, by dev:ino; a failure leaves no mount and no loop device. Leaves reading the table to target.
+// The two transactions: mount an image on an empty directory, and unmount it. Under the lock of
+// /dev/loop-control, by descriptor, by dev:ino; a failure leaves no mount and no loop device. Leaves reading
+// the table to target.
 #pragma once
 
 #include "file.h"

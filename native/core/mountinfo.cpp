@@ -24,7 +24,9 @@ bool parseNumber(std::string_view text, uint32_t& out) {
     return result.ec == std::errc{} && result.ptr == text.data() + text.size() && !text.empty();
 }
 
-bool isOctal(char c, char highest) { return c >= '0' && c <= highest; }
+bool isOctal(char c, char highest) {
+    return c >= '0' && c <= highest;
+}
 
 // Undoes mangle() of fs/seq_file.c: "\040" is a space. A backslash that starts nothing stays.
 std::string unescape(std::string_view raw) {

@@ -81,14 +81,15 @@ Result<MountOptions> parseOptions(std::string_view text) {
         if (option.empty() || comment) {
             continue;
         }
-        const auto* word = std::find_if(std::begin(words), std::end(words),
-                                        [&](const Word& w) { return w.name == option; });
+        const auto* word =
+            std::find_if(std::begin(words), std::end(words), [&](const Word& w) { return w.name == option; });
         if (word != std::end(words)) {
             apply(*word, out);
             continue;
         }
         size_t equals = option.find('=');
-        std::string_view value = equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
+        std::string_view value =
+            equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
         out.parameters.emplace_back(option.substr(0, equals), value);
     }
     // NOATIME and STRICTATIME are values of one field (MOUNT_ATTR__ATIME): both at once is EINVAL.

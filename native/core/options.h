@@ -9,10 +9,10 @@
 namespace ksquash {
 
 struct MountOptions {
-    unsigned attributes = 0;   // MOUNT_ATTR_*, for fsmount(2)
-    unsigned long flags = 0;   // MS_*, the same for mount(2)
+    unsigned attributes = 0;                                     // MOUNT_ATTR_*, for fsmount(2)
+    unsigned long flags = 0;                                     // MS_*, the same for mount(2)
     std::vector<std::pair<std::string, std::string>> parameters; // for the file system: "errors" = "panic"
-    std::string data() const;  // the parameters as mount(2) takes them
+    std::string data() const;                                    // the parameters as mount(2) takes them
 };
 
 // read-only, nosuid and nodev unless "suid" or "dev" is named. EINVAL with a reason for "rw".

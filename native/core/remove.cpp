@@ -1,5 +1,5 @@
-// Depth first with a stack of open directories. A hard link's ctime changes when its sibling goes, so the ctime
-// that our own unlink made is remembered for the siblings.
+// Depth first with a stack of open directories. A hard link's ctime changes when its sibling goes, so the
+// ctime that our own unlink made is remembered for the siblings.
 #include "remove.h"
 #include "mountinfo.h"
 #include "walk.h"
@@ -75,8 +75,8 @@ bool Removal::isExpected(const std::string& path, const FileStat& stat) const {
         want.ctime = ours->second.ctime;
         want.links = ours->second.links;
     }
-    return want.key == stat.key && want.size == stat.size && want.mtime == stat.mtime && want.ctime == stat.ctime &&
-           want.mode == stat.mode && want.links == stat.links;
+    return want.key == stat.key && want.size == stat.size && want.mtime == stat.mtime &&
+           want.ctime == stat.ctime && want.mode == stat.mode && want.links == stat.links;
 }
 
 // Marks the directories above, which cannot go either.

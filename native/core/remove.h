@@ -1,6 +1,6 @@
 // Removes a tree by descriptor: never through a link, off the file system, or across a mount point.
-// With a snapshot, only what is still as the compare saw it goes: every entry is looked at once more right before
-// its unlink. Leaves all policy (which tree, and when) to the caller.
+// With a snapshot, only what is still as the compare saw it goes: every entry is looked at once more right
+// before its unlink. Leaves all policy (which tree, and when) to the caller.
 #pragma once
 
 #include "control.h"

@@ -22,8 +22,8 @@ Status renameWith(unsigned flags, const std::string& from, const std::string& to
     if (!second) {
         return second.error();
     }
-    if (syscall(SYS_renameat2, first->parent.get(), first->name.c_str(), second->parent.get(), second->name.c_str(),
-                flags) != 0) {
+    if (syscall(SYS_renameat2, first->parent.get(), first->name.c_str(), second->parent.get(),
+                second->name.c_str(), flags) != 0) {
         SysError error = lastError("renameat2", from, "rename");
         error.dest = to;
         if (error.code == EINVAL) {
@@ -40,9 +40,13 @@ Status renameWith(unsigned flags, const std::string& from, const std::string& to
 
 } // namespace
 
-Status exchangeNames(const std::string& a, const std::string& b) { return renameWith(exchange, a, b); }
+Status exchangeNames(const std::string& a, const std::string& b) {
+    return renameWith(exchange, a, b);
+}
 
-Status renameNew(const std::string& from, const std::string& to) { return renameWith(noReplace, from, to); }
+Status renameNew(const std::string& from, const std::string& to) {
+    return renameWith(noReplace, from, to);
+}
 
 Status flushFile(const std::string& path) {
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));

@@ -1,5 +1,6 @@
-// openat2(RESOLVE_IN_ROOT, 5.6) when every parent exists: the kernel's own answer. Else component by component,
-// since a dangling link must not be taken for a missing name: creating it would follow the link out of the root.
+// openat2(RESOLVE_IN_ROOT, 5.6) when every parent exists: the kernel's own answer. Else component by
+// component, since a dangling link must not be taken for a missing name: creating it would follow the link
+// out of the root.
 #include "resolve.h"
 #include "abi.h"
 #include "file.h"

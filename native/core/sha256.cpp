@@ -60,7 +60,8 @@ void compressPortable(uint32_t* state, const uint8_t* data, size_t blocks) {
 #if defined(__x86_64__)
 
 // State as the instructions want it: {A,B,E,F} and {C,D,G,H} (Intel SDM, SHA256RNDS2).
-__attribute__((target("sha,sse4.1"))) void compressShaNi(uint32_t* state, const uint8_t* data, size_t blocks) {
+__attribute__((target("sha,sse4.1"))) void compressShaNi(uint32_t* state, const uint8_t* data,
+                                                         size_t blocks) {
     const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     __m128i abef = _mm_set_epi32(static_cast<int>(state[0]), static_cast<int>(state[1]),
                                  static_cast<int>(state[4]), static_cast<int>(state[5]));
@@ -94,7 +95,8 @@ __attribute__((target("sha,sse4.1"))) void compressShaNi(uint32_t* state, const 
     alignas(16) uint32_t second[4];
     _mm_store_si128(reinterpret_cast<__m128i*>(first), abef);
     _mm_store_si128(reinterpret_cast<__m128i*>(second), cdgh);
-    const uint32_t out[8] = {first[3], first[2], second[3], second[2], first[1], first[0], second[1], second[0]};
+    const uint32_t out[8] = {first[3], first[2], second[3], second[2],
+                             first[1], first[0], second[1], second[0]};
     memcpy(state, out, sizeof(out));
 }
 
@@ -119,7 +121,9 @@ Compress compress = fastest();
 
 } // namespace
 
-void forcePortableSha256(bool portable) { compress = portable ? compressPortable : fastest(); }
+void forcePortableSha256(bool portable) {
+    compress = portable ? compressPortable : fastest();
+}
 
 void Sha256::update(const void* data, size_t size) {
     const auto* bytes = static_cast<const uint8_t*>(data);

@@ -22,7 +22,9 @@ template <class T> T load(std::span<const uint8_t> raw, size_t at) {
     return value;
 }
 
-std::string number(uint64_t value) { return std::to_string(value); }
+std::string number(uint64_t value) {
+    return std::to_string(value);
+}
 
 void loadFields(std::span<const uint8_t> raw, Superblock& sb) {
     sb.inodes = load<uint32_t>(raw, 4);
@@ -123,7 +125,8 @@ const char* Superblock::compressor() const {
     return names[compression < std::size(names) ? compression : 0];
 }
 
-std::string parseSuperblock(std::span<const uint8_t, superblockSize> raw, uint64_t fileSize, Superblock& out) {
+std::string parseSuperblock(std::span<const uint8_t, superblockSize> raw, uint64_t fileSize,
+                            Superblock& out) {
     if (memcmp(raw.data(), "hsqs", 4) != 0) {
         return "wrong magic: this is " + describeContent(raw);
     }

@@ -1,6 +1,6 @@
-// The squashfs superblock and the tables it points at: is this an image that the kernel can mount, and if not, why?
-// The kernel answers EINVAL without a word for many broken images, so each reason is found here, before any
-// privilege is used. Reads with pread only; leaves the compressed contents to the kernel.
+// The squashfs superblock and the tables it points at: is this an image that the kernel can mount, and if
+// not, why? The kernel answers EINVAL without a word for many broken images, so each reason is found here,
+// before any privilege is used. Reads with pread only; leaves the compressed contents to the kernel.
 #pragma once
 
 #include "file.h"

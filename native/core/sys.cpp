@@ -98,9 +98,13 @@ std::string escape(std::string_view raw, bool keepInvalid) {
 
 } // namespace
 
-std::string escapeField(std::string_view raw) { return escape(raw, true); }
+std::string escapeField(std::string_view raw) {
+    return escape(raw, true);
+}
 
-std::string escapePath(std::string_view raw) { return escape(raw, false); }
+std::string escapePath(std::string_view raw) {
+    return escape(raw, false);
+}
 
 std::string fdPath(int fd, std::string_view name) {
     std::string path = "/proc/self/fd/" + std::to_string(fd);

@@ -1,5 +1,6 @@
-// What every file of the core is made of: an owned descriptor, an error that is data, and a value or an error.
-// No exceptions: a failed verb returns the errno, the system call and the path, and nothing is thrown or logged.
+// What every file of the core is made of: an owned descriptor, an error that is data, and a value or an
+// error. No exceptions: a failed verb returns the errno, the system call and the path, and nothing is thrown
+// or logged.
 #pragma once
 
 #include <cerrno>

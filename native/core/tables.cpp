@@ -38,8 +38,8 @@ class Reader {
     SysError error_;
 };
 
-// A table of `items` records of `itemSize` bytes: its index at `index` holds the start of each metadata block.
-// Sets `first` to the first of them, where the table before it ends.
+// A table of `items` records of `itemSize` bytes: its index at `index` holds the start of each metadata
+// block. Sets `first` to the first of them, where the table before it ends.
 std::string checkIndex(Reader& in, const char* name, uint64_t index, uint64_t items, uint64_t itemSize,
                        uint64_t lowest, uint64_t limit, uint64_t& first) {
     uint64_t blocks = (items * itemSize + metadataBlock - 1) / metadataBlock;
@@ -117,7 +117,8 @@ Result<std::string> checkTables(int fd, const Superblock& sb, const std::string&
         reason = checkIndex(in, "export table", sb.exportTable, sb.inodes, 8, sb.directoryTable, next, next);
     }
     if (reason.empty() && sb.fragments != 0) {
-        reason = checkIndex(in, "fragment table", sb.fragmentTable, sb.fragments, 16, sb.directoryTable, next, next);
+        reason = checkIndex(in, "fragment table", sb.fragmentTable, sb.fragments, 16, sb.directoryTable, next,
+                            next);
     }
     if (reason.empty() && next < sb.directoryTable) {
         reason = "directory table overlaps what follows it";

@@ -153,7 +153,8 @@ std::string fstypeOf(const FileStat& stat) {
 // The mountinfo id, to tell the visible row from a covered one on the same path.
 uint64_t tableId(const std::string& target) {
     struct statx raw {};
-    bool known = statx(AT_FDCWD, target.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &raw) == 0;
+    bool known =
+        statx(AT_FDCWD, target.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &raw) == 0;
     return known ? raw.stx_mnt_id : 0;
 }
 

@@ -1,5 +1,5 @@
-// What stands on a path now: looked at, never remembered. One statx(2), one statmount(2) (6.8) and one look at the
-// loop device when the image is mounted; the whole mount table only when it is not visible there.
+// What stands on a path now: looked at, never remembered. One statx(2), one statmount(2) (6.8) and one look
+// at the loop device when the image is mounted; the whole mount table only when it is not visible there.
 #pragma once
 
 #include "file.h"

@@ -1,5 +1,5 @@
-// umountTarget of mount.h: by the parent's descriptor and a name, since a descriptor on the mount itself would
-// keep it busy. Never lazy unless asked: a detached mount lives on where nobody sees it.
+// umountTarget of mount.h: by the parent's descriptor and a name, since a descriptor on the mount itself
+// would keep it busy. Never lazy unless asked: a detached mount lives on where nobody sees it.
 #include "abi.h"
 #include "lock.h"
 #include "loop.h"
@@ -62,7 +62,8 @@ Result<UmountResult> umountTarget(const std::string& target, bool lazy, std::opt
     }
     auto backing = loopBacking(stat->key.dev);
     if (expect && !(backing && backing->file == *expect)) {
-        return makeError(ESTALE, "umount", target, "target", "what is mounted here is not the image that was meant");
+        return makeError(ESTALE, "umount", target, "target",
+                         "what is mounted here is not the image that was meant");
     }
     int flags = abi::umountNofollow | (lazy ? abi::mntDetach : 0);
     std::string path = fdPath(place->parent.get(), place->name);

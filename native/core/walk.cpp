@@ -22,7 +22,9 @@ struct RawEntry {
 };
 constexpr size_t nameOffset = 19; // packed: after the type, without padding
 
-bool isDots(const char* name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
+bool isDots(const char* name) {
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
 
 // Calls `visit` for each entry until it returns false.
 template <class Visit> Status eachEntry(int fd, std::string_view path, Visit visit) {
@@ -57,7 +59,9 @@ Result<UniqueFd> openDirectory(int dir, const char* name, std::string_view path)
     return fd;
 }
 
-Result<UniqueFd> openTop(const std::string& path) { return openDirectory(AT_FDCWD, path.c_str(), path); }
+Result<UniqueFd> openTop(const std::string& path) {
+    return openDirectory(AT_FDCWD, path.c_str(), path);
+}
 
 Result<UniqueFd> openFile(int dir, const char* name, std::string_view path) {
     // O_NONBLOCK: should the file have become a FIFO since it was looked at, open must not hang.

@@ -147,6 +147,7 @@ async function fill(context: Context, directory: BuildDirectory, options: Config
 		owner: owner.uid,
 		signal: context.signal,
 	});
+	for (const other of origin.passedOver) context.warn(other);
 	const made = await context.step("configure", origin.why, async () => {
 		return await merge(request, origin, fragments);
 	});

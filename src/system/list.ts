@@ -32,7 +32,7 @@ export class ListBuilder {
 
 	add(entry: ListEntry): void {
 		this.#bytes += entry.type === "f" ? (entry.size ?? 0) : 0;
-			this.#lines.push({ key: Buffer.from(entry.path === "." ? "" : entry.path), line: formatLine(entry) });
+		this.#lines.push({ key: Buffer.from(entry.path === "." ? "" : entry.path), line: formatLine(entry) });
 	}
 
 	get entries(): number {

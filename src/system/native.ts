@@ -10,11 +10,11 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KsquashError } from "../errors.ts";
+import type { Addon, Control } from "./native-binding.ts";
 import { nativeError, type RawError } from "./native-error.ts";
 import type {
 	CompareRequest,
 	Comparison,
-	FileId,
 	Holder,
 	ImageInfo,
 	ImageListRequest,
@@ -34,32 +34,6 @@ import type {
 } from "./native-types.ts";
 
 export type * from "./native-types.ts";
-
-type Path = NativePath | undefined;
-/** [cancel, entries, bytes], shared with the add-on's threads. */
-type Control = BigInt64Array;
-
-/** What native/addon/addon.cpp exports. */
-interface Addon {
-	inspectImage(image: Path): Promise<ImageInfo>;
-	mountImage(image: Path, target: Path, options: string, expect: FileId | undefined): Promise<MountResult>;
-	umount(target: Path, lazy: boolean, expect: FileId | undefined): Promise<UmountResult>;
-	statTarget(target: Path, image: Path): Promise<TargetStatus>;
-	mounts(): Promise<MountEntry[]>;
-	parseMountinfo(text: Uint8Array): MountEntry[];
-	listTree(request: object, control: Control): Promise<TreeList>;
-	compareTree(request: object, control: Control): Promise<Comparison>;
-	removeTree(request: object, control: Control): Promise<RemoveResult>;
-	exchange(a: Path, b: Path): Promise<void>;
-	renameNew(from: Path, to: Path): Promise<void>;
-	resolveInRoot(root: Path, path: Path): Promise<NativePath>;
-	flushFile(path: Path): Promise<void>;
-	holders(path: Path): Promise<Holder[]>;
-	foreignEntries(path: Path, uid: number): Promise<string[]>;
-	tryLock(path: Path): Promise<number>;
-	unlock(token: number): void;
-	probe(): Promise<Omit<Probe, "loopControl"> & { loopControlErrno: number }>;
-}
 
 let loaded: Addon | undefined;
 

@@ -21,6 +21,7 @@ describe("one line", () => {
 		["# CONFIG_X is not set", "n"],
 		["# a comment about CONFIG_X=y", undefined],
 		["# CONFIG_X=y", undefined],
+		["# see # CONFIG_X is not set", undefined],
 		["", undefined],
 		["CONFIG_X=y # why", "y", "odd", 11],
 		["CONFIG_X=yes", "y", "odd", 11],

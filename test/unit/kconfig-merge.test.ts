@@ -32,6 +32,7 @@ test("all lines of a symbol go, from base and earlier fragments", () => {
 test("a base or fragment without a final newline does not glue lines together", () => {
 	expect(merge("CONFIG_A=y", ["CONFIG_B=y", "CONFIG_C=y"]).out).toBe("CONFIG_A=y\nCONFIG_B=y\nCONFIG_C=y");
 	expect(merge("CONFIG_A=y", ["CONFIG_A=m\n"]).out).toBe("\nCONFIG_A=m\n");
+	expect(merge("CONFIG_A=y", ["CONFIG_B=y\n", "CONFIG_A=m\n"]).out).toBe("CONFIG_B=y\n\nCONFIG_A=m\n");
 });
 
 test("three reports, each with both places", () => {

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Everything that ksquash's own commands need on a fresh machine: system packages, npm packages, the build.
+# Called by start.sh and test.sh; does nothing twice.
+set -eu
+cd "$(dirname "$0")/.."
+
+debian="g++ make python3 squashfs-tools squashfs-tools-ng xz-utils zstd bzip2 gzip flex bison bc
+	libelf-dev libssl-dev util-linux kmod ca-certificates"
+
+say() { printf '%s\n' "$*" >&2; }
+
+if [ "$(id -u)" != 0 ]; then
+	say "ksquash mounts loop devices: run this as root."
+	exit 77
+fi
+
+# Which of the packages named are not there?
+missing() {
+	for package in "$@"; do
+		status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+		[ "$status" = installed ] || printf '%s ' "$package"
+	done
+}
+
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+	# shellcheck disable=SC2086 # two lists of words
+	wanted=$(missing $debian "$@")
+	if [ -n "$wanted" ]; then
+		say "Installing: $wanted"
+		apt-get update -qq
+		# shellcheck disable=SC2086
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+	fi
+else
+	for program in g++ make python3 mksquashfs xz flex bison bc setpriv; do
+		command -v "$program" >/dev/null && continue
+		say "$program is missing. Install what the build needs, then run this again:"
+		say "  Gentoo:  emerge sys-fs/squashfs-tools app-arch/xz-utils sys-devel/{flex,bison,bc} sys-apps/util-linux"
+		say "  Arch:    pacman -S base-devel python squashfs-tools xz flex bison bc util-linux"
+		say "  Fedora:  dnf install gcc-c++ make python3 squashfs-tools xz flex bison bc elfutils-libelf-devel openssl-devel"
+		exit 69
+	done
+fi
+
+stamp=node_modules/.ksquash-lock
+if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
+	say "Installing npm packages"
+	npm ci --no-audit --no-fund --loglevel=error >&2
+	cp package-lock.json "$stamp"
+fi
+
+say "Building"
+npm run --silent build >build.log 2>&1 || {
+	cat build.log >&2
+	exit 70
+}
+rm -f build.log

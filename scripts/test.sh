@@ -1,0 +1,44 @@
+#!/bin/sh
+# All tests, part by part: npm test [-- PART…]. Real mounts, in a mount namespace of its own.
+# MUST_WORK=1 turns a skip for a missing part into a failure.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/setup.sh strace linux-source-6.1 procps e2fsprogs
+
+unset NODE_EXTRA_CA_CERTS
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+failed=0
+
+part() { # NAME FILTER…
+	name=$1
+	shift
+	began=$(date +%s)
+	printf '\n== %s\n' "$name"
+	unshare --mount --propagation private npx vitest run "$@" \
+		--reporter=default --reporter=json --outputFile.json="$results/$name.json" || failed=1
+	printf '== %s: %s s\n' "$name" "$(($(date +%s) - began))" | tee -a "$results/times"
+}
+
+run_part() {
+	case $1 in
+	unit) part unit test/unit ;;
+	native) part native test/system/native- ;;
+	config) part config test/system/build- test/system/run test/system/small-kernel ;;
+	operations) part operations test/system/operations- test/system/cli ;;
+	faults) part faults test/fault ;;
+	main) part main test/main ;;
+	*)
+		echo "parts: unit native config operations faults main" >&2
+		exit 64
+		;;
+	esac
+}
+
+[ $# -gt 0 ] || set -- unit native config operations faults main
+for name in "$@"; do run_part "$name"; done
+
+printf '\n'
+cat "$results/times"
+node scripts/count-tests.mjs "$results" || failed=1
+exit $failed

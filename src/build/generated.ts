@@ -1,0 +1,102 @@
+/**
+ * Which files of a build directory Kbuild made, which are of lasting value, and which are the user's own.
+ *
+ * Owns: the rule, learned from watching builds. What it does not know counts as the user's: named, never silently lost.
+ * Leaves to others: saving and removing.
+ */
+
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { GNUMAKEFILE } from "./gnumakefile.ts";
+import { STAMP } from "./stamp.ts";
+
+export type FileClass = "generated" | "ours" | "valuable" | "foreign";
+
+/** Directories that hold nothing but what Kbuild puts there. */
+const GENERATED_DIRECTORIES = [
+	/^include\/(?:config|generated|ksym)$/,
+	/^arch\/[^/]+\/include\/generated$/,
+	/^usr\/include$/,
+	/^tools\/(?:objtool|bpf\/resolve_btfids)$/,
+	/^\.tmp_versions$/,
+	/^arch\/[^/]+\/boot\/isoimage$/,
+];
+
+/** In the top directory; most leave no command file. */
+const TOP = new Set([
+	...["Makefile", ".gitignore", "source", ".version", ".missing-syscalls.d", ".vmlinux.export.c", "System.map"],
+	...["vmlinux", "vmlinux.map", "vmlinux.symvers", "vmlinux-gdb.py", "modules-only.symvers", "modules.nsdeps"],
+	...["modules.order", "modules.builtin", "modules.builtin.modinfo", "compile_commands.json", "rust-project.json"],
+]);
+
+/** By name, in any directory below the top: second outputs of a command, which name only the first. */
+const ANYWHERE = new Set([
+	...["modules.order", "built-in.a", "inat-tables.c", "devicetable-offsets.h", "utsversion-tmp.h", "config_data"],
+	...["oid_registry_data.c", "crc32table.h", "crc64table.h", "av_permissions.h", "flask.h", "kheaders.md5"],
+]);
+
+const PATTERNS = [
+	// The command and dependency files themselves; Kbuild's temporary files.
+	/(?:^|\/)\.[^/]+\.(?:cmd|d)$/,
+	/(?:^|\/)\.tmp_[^/]*$/,
+	// Parsers, and module descriptions that modpost writes.
+	/\.(?:asn1|tab)\.[ch]$/,
+	/\.lex\.c$/,
+	/\.mod(?:\.c)?$/,
+	// Links that an O= build makes.
+	/^arch\/[^/]+\/boot\/(?:bzImage|zImage|Image)$/,
+	/^scripts\/gdb\/linux\/[^/]+\.py$/,
+];
+
+const VALUABLE = [
+	/^\.config(?:\.old)?$/,
+	/^[^/]+\.config$/,
+	/^Module\.symvers$/,
+	/^certs\/signing_key\.[^/]+$/,
+	/^certs\/x509\.genkey$/,
+];
+
+/** `path` is relative to the build directory, `siblings` are all names in the file's directory. Pure. */
+export function classifyFile(path: string, siblings: ReadonlySet<string>): FileClass {
+	const name = path.slice(path.lastIndexOf("/") + 1);
+	const top = name === path;
+	if (path === STAMP || path === GNUMAKEFILE) return "ours";
+	if (VALUABLE.some((pattern) => pattern.test(path))) return "valuable";
+	// Whatever Kbuild makes by a command that it remembers has .NAME.cmd beside it.
+	if (siblings.has(`.${name}.cmd`)) return "generated";
+	if (top ? TOP.has(name) : ANYWHERE.has(name)) return "generated";
+	return PATTERNS.some((pattern) => pattern.test(path)) ? "generated" : "foreign";
+}
+
+/** Does everything below this directory (relative) come from Kbuild? */
+export function isGeneratedDirectory(path: string): boolean {
+	return GENERATED_DIRECTORIES.some((pattern) => pattern.test(path));
+}
+
+/** The user's own files, relative, in order. Links are not followed. */
+export async function foreignFiles(directory: string): Promise<string[]> {
+	return await filesOf(directory, "foreign");
+}
+
+/** What must be saved before the directory goes: configs, fragments, signing keys, Module.symvers. Relative. */
+export async function valuables(directory: string): Promise<string[]> {
+	return await filesOf(directory, "valuable");
+}
+
+async function filesOf(directory: string, wanted: FileClass): Promise<string[]> {
+	const found: string[] = [];
+	const pending = [""];
+	for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+		const entries = await readdir(join(directory, at), { withFileTypes: true });
+		const siblings = new Set(entries.map((entry) => entry.name));
+		for (const entry of entries) {
+			const path = at === "" ? entry.name : `${at}/${entry.name}`;
+			if (!entry.isDirectory()) {
+				if (classifyFile(path, siblings) === wanted) found.push(path);
+			} else if (!isGeneratedDirectory(path)) {
+				pending.push(path);
+			}
+		}
+	}
+	return found.toSorted();
+}

@@ -1,0 +1,22 @@
+/**
+ * The GNUmakefile of a build directory: make reads it before Kbuild's Makefile, and Kbuild neither writes nor cleans it.
+ *
+ * Owns: its text. It tests and prints, and runs nothing: "make -n" and a shell's completion ("make -npq") would run
+ * every $(shell …) in it. Leaves to others: mounting.
+ */
+
+export const GNUMAKEFILE = "GNUmakefile";
+
+/**
+ * Without it an unmounted source means "No rule to make target", here and in every "make -C …/build M=…".
+ * The empty rule stands last, so that Kbuild's own first target stays the default one.
+ */
+export function gnuMakefile(release: string, source: string): string {
+	return `# Made by ksquash. Says what to do when the kernel source is not mounted; the build itself is Kbuild's.
+ifeq ($(wildcard source/Makefile),)
+$(error kernel source image is not mounted at ${source}; run: ksquash mount ${release})
+endif
+include Makefile
+${GNUMAKEFILE}: ;
+`;
+}

@@ -1,0 +1,45 @@
+/** The built CLI as a process: what a person gets. */
+
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+export const cliPath: string = join(import.meta.dirname, "../../dist/cli/main.js");
+
+export interface CliResult {
+	status: number | null;
+	signal: NodeJS.Signals | null;
+	stdout: string;
+	stderr: string;
+	/** stdout as the one JSON object that --json promises. */
+	json(): Record<string, unknown>;
+}
+
+export interface CliOptions {
+	env?: Record<string, string>;
+	cwd?: string;
+	/** Called with the pid as soon as it runs. */
+	onStart?: (pid: number) => void;
+}
+
+export async function cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+	const child = spawn(process.execPath, [cliPath, ...args], {
+		stdio: ["ignore", "pipe", "pipe"],
+		cwd: options.cwd ?? "/",
+		env: { PATH: process.env.PATH, ...options.env },
+	});
+	let stdout = "";
+	let stderr = "";
+	child.stdout.setEncoding("utf8").on("data", (text: string) => {
+		stdout += text;
+	});
+	child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		stderr += text;
+	});
+	if (child.pid !== undefined) options.onStart?.(child.pid);
+	return await new Promise((resolve, reject) => {
+		child.once("error", reject);
+		child.once("close", (status, signal) => {
+			resolve({ status, signal, stdout, stderr, json: () => JSON.parse(stdout) });
+		});
+	});
+}
