@@ -18,13 +18,8 @@ std::vector<const Entry*> inOrder(const std::deque<Entry>& entries) {
     for (const Entry& entry : entries) {
         out.push_back(&entry);
     }
-    // "." is not below any other printable name ("!" is): it is put first by hand.
-    std::sort(out.begin(), out.end(), [](const Entry* a, const Entry* b) {
-        if (a->path == "." || b->path == ".") {
-            return a->path == "." && b->path != ".";
-        }
-        return a->path < b->path;
-    });
+    std::sort(out.begin(), out.end(),
+              [](const Entry* a, const Entry* b) { return pathBefore(a->path, b->path); });
     return out;
 }
 
@@ -86,6 +81,14 @@ bool takeEntry(std::string_view& in, std::string& path, SeenEntry& entry) {
 }
 
 } // namespace
+
+bool pathBefore(const std::string& a, const std::string& b) {
+    // "." sorts behind names like "!" or "-x": it is put first by hand.
+    if (a == "." || b == ".") {
+        return a == "." && b != ".";
+    }
+    return a < b;
+}
 
 char typeLetter(uint32_t mode) {
     switch (mode & S_IFMT) {

@@ -25,6 +25,9 @@ struct Entry {
     const FileStat& listed() const { return inImage ? image : tree; }
 };
 
+// The order of lists: by bytes, the top first.
+bool pathBefore(const std::string& a, const std::string& b);
+
 char typeLetter(uint32_t mode);
 const char* typeName(uint32_t mode);
 

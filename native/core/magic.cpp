@@ -8,7 +8,7 @@ namespace ksquash {
 
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 struct Magic {
     size_t offset;

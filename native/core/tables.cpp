@@ -143,7 +143,7 @@ Result<ImageInfo> inspectImage(int fd, const std::string& path) {
     auto refuse = [&](std::string reason) {
         return makeError(EINVAL, "read", path, "superblock", std::move(reason));
     };
-    constexpr size_t startSize = 36 * 1024;
+    constexpr size_t startSize = size_t{36} * 1024;
     std::unique_ptr<uint8_t[]> start(new uint8_t[startSize]());
     auto got = readAt(fd, start.get(), startSize, 0, path);
     if (!got) {

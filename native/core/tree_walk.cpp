@@ -179,8 +179,8 @@ Status TreeWalk::run(UniqueFd tree, UniqueFd image) {
 }
 
 std::vector<Difference> TreeWalk::takeDifferences() {
-    std::stable_sort(differences_.begin(), differences_.end(),
-                     [](const Difference& a, const Difference& b) { return a.path < b.path; });
+    auto before = [](const Difference& a, const Difference& b) { return pathBefore(a.path, b.path); };
+    std::stable_sort(differences_.begin(), differences_.end(), before);
     return std::move(differences_);
 }
 

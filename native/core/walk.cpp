@@ -11,7 +11,7 @@ namespace ksquash {
 
 namespace {
 
-constexpr size_t bufferSize = 64 * 1024;
+constexpr size_t bufferSize = size_t{64} * 1024;
 
 // What getdents64(2) fills in; d_name follows.
 struct RawEntry {

@@ -23,7 +23,7 @@ export interface Stamp {
 	/** ISO 8601. */
 	created: string;
 	/** The rest is known after the first configure. */
-	base?: { kind: string; path?: string; sha256?: string };
+	base?: { kind: string; path?: string; target?: string; sha256?: string };
 	fragments?: { name: string; sha256: string }[];
 	/** See inputsHash. */
 	inputs?: string;

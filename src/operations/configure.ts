@@ -8,6 +8,7 @@
 import { existsSync } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { readConfig, configure as runConfigure } from "../build/configure.ts";
 import { type BuildDirectory, ownerOf, prepareDirectory } from "../build/directory.ts";
 import { toolchainLine } from "../build/kbuild.ts";
@@ -131,15 +132,8 @@ async function fill(context: Context, directory: BuildDirectory, options: Config
 	const fragments = await readFragments([...(context.settings.fragments ?? []), ...(options.fragments ?? [])]);
 	const existing = await readConfig(path, owner);
 	const toolchain = await toolchainLine(make);
-	const inputs = inputsHash({ ...make, release, toolchain, base: options.base ?? "", fragments });
+	const inputs = inputsHash({ ...make, release, toolchain, base: "", fragments });
 	const result = { release, buildDir: path, scrubbed: [], missed: [] };
-	if (existing !== undefined && stamp.inputs === inputs && stamp.config === sha256(existing)) {
-		return { ...result, already: true, base: `${path}/.config is as the last configure left it` };
-	}
-	if (stamp.toolchain !== undefined && stamp.toolchain !== toolchain) {
-		context.warn(`${path} was configured for "${stamp.toolchain}"; the compiler is now "${toolchain}"`);
-	}
-	const request = { ...make, source, build: path, signal: context.signal };
 	const origin = await findBase({
 		explicit: explicitBase(options.base),
 		existing: existing && { path: join(path, ".config"), text: existing },
@@ -147,15 +141,23 @@ async function fill(context: Context, directory: BuildDirectory, options: Config
 		owner: owner.uid,
 		signal: context.signal,
 	});
+	const untouched = existing !== undefined && stamp.config === sha256(existing);
+	const sameBase = options.base === undefined || isDeepStrictEqual(stamp.base, record(origin, []).base);
+	if (untouched && sameBase && stamp.inputs === inputs) {
+		return { ...result, already: true, base: `${path}/.config is as the last configure left it` };
+	}
+	if (stamp.toolchain !== undefined && stamp.toolchain !== toolchain) {
+		context.warn(`${path} was configured for "${stamp.toolchain}"; the compiler is now "${toolchain}"`);
+	}
+	const request = { ...make, source, build: path, signal: context.signal };
 	for (const other of origin.passedOver) context.warn(other);
 	const made = await context.step("configure", origin.why, async () => {
 		return await merge(request, origin, fragments);
 	});
-	await writeStamp(
-		path,
-		{ ...stamp, ...record(origin, fragments), inputs, config: sha256(made.config), toolchain },
-		owner,
-	);
+	// The directory's own .config as the base is no new origin: the first one stays what is remembered.
+	const memory = record(origin, fragments);
+	if (origin.kind === "build-directory" && stamp.base !== undefined) memory.base = stamp.base;
+	await writeStamp(path, { ...stamp, ...memory, inputs, config: sha256(made.config), toolchain }, owner);
 	await warnIfUnmountable(context, made.config, release);
 	return { ...result, already: false, base: origin.why, scrubbed: made.scrubbed, missed: made.missed };
 }
@@ -211,6 +213,7 @@ function record(origin: Origin, fragments: readonly Fragment[]): Pick<Stamp, "ba
 		base: {
 			kind: origin.kind,
 			...(origin.path === undefined ? {} : { path: origin.path }),
+			...(origin.target === undefined ? {} : { target: origin.target }),
 			...(origin.text === undefined ? {} : { sha256: sha256(origin.text) }),
 		},
 		fragments: fragments.map(({ name, text }) => ({ name, sha256: sha256(text) })),

@@ -8,6 +8,7 @@ import { findEntry, scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { releasePaths } from "../layout.ts";
 import { chooseMounter } from "../mount/mounter.ts";
+import { attempt } from "../system/failure.ts";
 import { makeDirectory } from "../system/files.ts";
 import { type CommonOptions, type Context, openContext } from "./context.ts";
 
@@ -56,7 +57,7 @@ async function mountOne(context: Context, release: string): Promise<MountOutcome
 	if (context.dryRun) return { ...outcome, already: false };
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
 		const mounter = chooseMounter(context.probe);
-		await makeDirectory(mountPoint);
+		await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
 		const { already, device } = await mounter.mount(image, mountPoint);
 		return { ...outcome, already, device };
 	});

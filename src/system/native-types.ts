@@ -133,7 +133,7 @@ export interface CompareRequest extends TreeRequest {
  * A canonical list of a tree, one line an entry, sorted by the bytes of the path, "." first:
  *   TYPE MODE SIZE MTIME SHA256 PATH [TARGET] [x=SHA256]
  * TYPE is one of d f l c b p s; MODE four octal digits; SIZE in bytes for f, else 0, MAJOR:MINOR for c and b; MTIME
- * whole seconds; SHA256 of the content for f, else "-"; PATH and TARGET with bytes <= 0x20, 0x7f and "\" written as
+ * whole seconds (0 for ".": a tar has no time for it); SHA256 of the content for f, else "-"; PATH and TARGET with bytes <= 0x20, 0x7f and "\" written as
  * three-digit octal escapes ("\040"), TARGET for l only; x= the sha256 of the xattrs when there are any outside
  * security.*: for each in order of name NAME "=" VALUE "\0".
  * Owners are left out: an image's are always 0:0.

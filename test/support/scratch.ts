@@ -3,7 +3,7 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -22,6 +22,8 @@ export const smallRelease = "6.1.99-small";
 /** Call it inside a test: it is cleaned up when that test ends. */
 export function scratchRoot(): Scratch {
 	const root = realpathSync(mkdtempSync(join(tmpdir(), "ksquash-test-")));
+	// mkdtemp makes it 0700: a build directory's owner must get through.
+	chmodSync(root, 0o755);
 	onTestFinished(() => clean(root));
 	const src = join(root, "usr/src");
 	mkdirSync(src, { recursive: true });
@@ -47,7 +49,7 @@ export function placeTarball(scratch: Scratch, name = "linux.tar.xz", options: r
 /** Every mount at or below a directory, last one first. */
 export function mountsBelow(directory: string): string[] {
 	const rows = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-	const targets = rows.map((row) => unescape(row.split(" ")[4] ?? ""));
+	const targets = rows.map((row) => unescaped(row.split(" ")[4] ?? ""));
 	return targets.filter((path) => path === directory || path.startsWith(`${directory}/`)).reverse();
 }
 
@@ -57,7 +59,7 @@ export function loopsBelow(directory: string): string[] {
 	return rows.split("\n").filter((row) => row.includes(directory));
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
 	return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 

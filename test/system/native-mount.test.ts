@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFile
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { inspectImage, mountImage, mounts, statTarget, umount } from "../../src/system/native.ts";
-import { cleanUp, fresh, ownFds, ownLoops, rejection, scratch, smallImage } from "./native-support.ts";
+import { cleanUp, fresh, ownFds, ownLoops, rejection, smallImage } from "./native-support.ts";
 
 afterAll(cleanUp);
 
@@ -34,13 +34,10 @@ describe("mountImage", () => {
 
 	it("makes one mount when forty processes ask at once", async () => {
 		const target = fresh();
-		const script = `import(${JSON.stringify(new URL("../../src/system/native.ts", import.meta.url).pathname)})
-			.then((n) => n.mountImage(${JSON.stringify({ image, target })})).then((r) => console.log(r.already))`;
-		// Few Node processes with many requests each: a start costs more than a mount.
+		// Few processes with many requests each: a start of Node costs more than a mount.
 		const addon = new URL("../../build/Release/ksquash.node", import.meta.url).pathname;
 		const raw = `const n=require(${JSON.stringify(addon)});
 			for(let i=0;i<10;i++)n.mountImage(${JSON.stringify(image)},${JSON.stringify(target)},"").then(r=>console.log(r.already))`;
-		expect(script).toContain("mountImage");
 		const outputs = await Promise.all(
 			[1, 2, 3, 4].map(
 				() =>
@@ -199,7 +196,6 @@ describe("statTarget", () => {
 		expect(await statTarget(target, image)).toMatchObject({ state: "hidden" });
 		await umount(parent);
 		expect(await statTarget(target, image)).toMatchObject({ state: "mounted" });
-		expect(scratch).toBeTruthy();
 		await umount(target);
 	});
 });

@@ -1,0 +1,91 @@
+/**
+ * What the ways of packing share: the job, putting an image in its place, and what there is of a release afterwards.
+ *
+ * Owns: the result's shape and the words about an image that is there already.
+ */
+
+import { type Entry, findEntry } from "../../catalog.ts";
+import { KsquashError } from "../../errors.ts";
+import type { ImageTools } from "../../image/format.ts";
+import { type ReleasePaths, releasePaths } from "../../layout.ts";
+import type { Context } from "../context.ts";
+import { makeManifest } from "./manifest.ts";
+import type { PackOptions, ResolvedOptions } from "./options.ts";
+import { publish } from "./publish.ts";
+import type { WrittenImage } from "./write.ts";
+
+export interface PackResult {
+	release: string;
+	image: string;
+	mountPoint: string;
+	/** The release had an image of this very content already; none was written. */
+	already: boolean;
+	/** What became of the source. */
+	source: "kept" | "replaced" | "removed";
+	/** Entries of the source that stay because they changed or are not in the image. */
+	kept: string[];
+	imageBytes: number;
+	/** Of the source: files, directories, links. */
+	entries: number;
+	/** Of the source's files. */
+	bytes: number;
+	/** With dryRun: what would be done. */
+	plan?: string[];
+}
+
+export interface Job {
+	context: Context;
+	tools: ImageTools;
+	resolved: ResolvedOptions;
+	options: PackOptions;
+	mountable: boolean;
+}
+
+export async function put(
+	job: Job,
+	paths: ReleasePaths,
+	written: WrittenImage,
+	origin: { kind: "tree" | "tarball"; path: string },
+): Promise<void> {
+	const { context, resolved, options } = job;
+	await context.step("publish", `put the image to ${paths.image}`, async () => {
+		const manifest = await makeManifest(written, origin, resolved.preset, context.signal);
+		await publish(paths, written.temporary, manifest, options.replace ?? false);
+	});
+}
+
+export function assertGood(entry: Entry): void {
+	if (entry.imageProblem === undefined) return;
+	throw new KsquashError(
+		"ERR_KSQUASH_EXISTS",
+		`${entry.paths.image} is there, and is no good image: ${entry.imageProblem}`,
+	);
+}
+
+export function otherContent(error: unknown, entry: Entry, from: string): unknown {
+	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_PROOF") return error;
+	const origin = entry.manifest ? `made from ${entry.manifest.origin.path}` : "of unknown origin";
+	return new KsquashError("ERR_KSQUASH_EXISTS", `${entry.paths.image}, ${origin}, has other content than ${from}`, {
+		path: entry.paths.image,
+		notes: error.notes,
+		cause: error,
+	});
+}
+
+export async function describe(
+	context: Context,
+	release: string,
+	outcome: Pick<PackResult, "already" | "source" | "kept">,
+): Promise<PackResult> {
+	const paths = releasePaths(context.layout, release);
+	const entry = await findEntry(context.layout, release);
+	return {
+		release,
+		image: paths.image,
+		mountPoint: paths.mountPoint,
+		...outcome,
+		imageBytes: entry?.info?.fileSize ?? 0,
+		entries: entry?.manifest?.content.entries ?? 0,
+		bytes: entry?.manifest?.content.bytes ?? 0,
+	};
+}

@@ -1,0 +1,77 @@
+/**
+ * Packing a tree: write and prove an image (or prove the one that is there), then let the tree go where that is wanted.
+ *
+ * Owns: that order. Leaves to others: each step.
+ */
+
+import { findEntry } from "../../catalog.ts";
+import { type Proof, proveTree } from "../../image/proof.ts";
+import { squashfs } from "../../image/squashfs.ts";
+import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
+import { mountProblem } from "../../mount/mounter.ts";
+import { VERSION_CONTROL } from "../../source/tree.ts";
+import { listTree } from "../../system/native.ts";
+import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
+import { assertSpace } from "./options.ts";
+import { assertIdle, finishReplacement, type Replaced, removeSource, replaceTree } from "./replace.ts";
+import type { Source } from "./source.ts";
+import { withTemporary, writeFromTree } from "./write.ts";
+
+export async function packTree(job: Job, source: Extract<Source, { kind: "tree" }>): Promise<PackResult> {
+	const { context, resolved, mountable, options } = job;
+	const { tree, release } = source;
+	const paths = releasePaths(context.layout, release);
+	if (tree.path !== paths.mountPoint) await finishReplacement(context, paths);
+	if (source.fate !== "keep") await assertIdle(tree.path);
+	const entry = await findEntry(context.layout, release);
+	const image = { format: squashfs, mountable, jobs: resolved.jobs, signal: context.signal };
+	let proof: Proof;
+	const already = entry !== undefined && !options.replace;
+	if (already) {
+		const label = `compare the image that is there with ${tree.path}`;
+		proof = await context.step("prove", label, async () => {
+			assertGood(entry);
+			const request = { ...image, image: paths.image, tree: tree.path, exclude: VERSION_CONTROL };
+			return await proveTree(request).catch((error: unknown) => {
+				throw otherContent(error, entry, tree.path);
+			});
+		});
+	} else {
+		const size = await listTree({ tree: tree.path, exclude: VERSION_CONTROL, content: false, signal: context.signal });
+		await assertSpace(context, size.bytes, resolved.ratio);
+		const temporary = temporaryImage(context.layout, paths.name);
+		proof = await withTemporary(temporary, async () => {
+			const writing = { ...job, temporary, options: resolved, release, total: size.bytes };
+			const written = await writeFromTree(context, tree, writing);
+			await put(job, paths, written, { kind: "tree", path: tree.path });
+			return written.proof;
+		});
+	}
+	const gone = await dispose(job, source, paths, proof);
+	return await describe(context, release, { already, ...gone });
+}
+
+async function dispose(
+	{ context, mountable, options }: Job,
+	{ tree, fate }: Extract<Source, { kind: "tree" }>,
+	paths: ReleasePaths,
+	proof: Proof,
+): Promise<{ source: PackResult["source"]; kept: string[] }> {
+	let result: Replaced;
+	if (fate === "replace" && !mountable && !options.replaceSource) {
+		const why = mountProblem(context.probe)?.message;
+		context.warn(
+			`${tree.path} stays: the image cannot be mounted in its place here (${why}); --replace-source removes it`,
+		);
+		return { source: "kept", kept: [] };
+	}
+	if (fate === "replace") result = await replaceTree(context, paths, proof, mountable);
+	else if (fate === "remove") result = await removeSource(context, tree.path, proof);
+	else {
+		if (tree.versionControl.length > 0 && tree.path === paths.mountPoint && !options.keepSource) {
+			context.warn(`${tree.path} stays: it has ${tree.versionControl.join(", ")}; --replace-source replaces it`);
+		}
+		return { source: "kept", kept: [] };
+	}
+	return { source: fate === "replace" ? "replaced" : "removed", kept: result.kept };
+}

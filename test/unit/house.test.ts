@@ -1,0 +1,87 @@
+/** The law of the house: who may import whom, and where the dangerous names may stand. See docs/architecture.md. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const top = join(import.meta.dirname, "../..");
+/** Every file below a directory whose name ends so. */
+function below(directory: string, ending: RegExp): { path: string; text: string }[] {
+	const names = readdirSync(join(top, directory), { recursive: true, encoding: "utf8" });
+	const paths = names.filter((name) => ending.test(name)).map((name) => `${directory}/${name}`);
+	return paths.map((path) => ({ path, text: readFileSync(join(top, path), "utf8") }));
+}
+
+const files = below("src", /\.ts$/);
+
+const rooms = ["source", "image", "mount", "build", "kconfig"];
+
+/** The part of the house that a file belongs to: a room, "operations/pack", or a file of src itself. */
+function part(path: string): string {
+	const [, first = "", second = ""] = path.split("/");
+	if (first !== "operations") return path.split("/").length === 2 ? first.replace(/\.ts$/, "") : first;
+	return path.split("/").length === 4 ? `operations/${second}` : `operations/${second.replace(/\.ts$/, "")}`;
+}
+
+/** What operations share, and what is no verb. */
+const shared = ["operations/context", "operations/builds", "operations/keep", "operations/link"];
+
+function allowed(from: string, to: string): boolean {
+	if (from === to || to === "errors" || to === "system") return from !== "errors";
+	if (from === "cli") return to === "index" || to.startsWith("operations/");
+	if (from === "index") return to.startsWith("operations/");
+	if (from === "catalog" || from === "settings" || from === "layout")
+		return from === "catalog" && ["image", "layout"].includes(to);
+	if (!from.startsWith("operations/")) return false;
+	if ([...rooms, "catalog", "layout", "settings"].includes(to) || shared.includes(to)) return true;
+	return from === "operations/install" && to.startsWith("operations/");
+}
+
+function imports({ path, text }: { path: string; text: string }): string[] {
+	const found = [...text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)].map((match) => match[1] as string);
+	return found.map((target) => relative(top, resolve(top, dirname(path), target)));
+}
+
+describe("the house", () => {
+	it("has imports to look at", () => {
+		expect(files.length).toBeGreaterThan(40);
+		expect(files.flatMap(imports).length).toBeGreaterThan(100);
+	});
+
+	it("lets each part import only what the law allows", () => {
+		const broken = files.flatMap((file) =>
+			imports(file).flatMap((target) => (allowed(part(file.path), part(target)) ? [] : [`${file.path} → ${target}`])),
+		);
+		expect(broken).toEqual([]);
+	});
+
+	it("keeps dangerous names in their places", () => {
+		const places: [RegExp, RegExp][] = [
+			[/node:child_process/, /^src\/system\/(?:run|output|programs)\.ts$/],
+			[/process\.exit\(|process\.exitCode =|console\./, /^src\/cli\//],
+			[/\.node"|\.node`|createRequire/, /^src\/system\/native\.ts$/],
+			// The commands\' help has examples.
+			[/"\/usr\/src/, /^src\/(?:layout|cli\/commands)\.ts$/],
+		];
+		const broken = files.flatMap(({ path, text }) =>
+			places.flatMap(([name, place]) => (name.test(text) && !place.test(path) ? [`${path}: ${name.source}`] : [])),
+		);
+		expect(broken).toEqual([]);
+	});
+
+	it("has small files, each with a head that says what it owns", () => {
+		const native = below("native", /\.(?:cpp|h)$/);
+		const broken = [...files, ...native].flatMap(({ path, text }) => {
+			const lines = text.split("\n").length - 1;
+			const head = /^(?:#!.*\n)?(?:\/\*\*|\/\/ )/.test(text);
+			return [...(lines > 250 ? [`${path}: ${lines} lines`] : []), ...(head ? [] : [`${path}: no head`])];
+		});
+		expect(broken).toEqual([]);
+	});
+
+	it("keeps native/core free of Node", () => {
+		const core = below("native/core", /\.(?:cpp|h)$/);
+		expect(core.length).toBeGreaterThan(20);
+		expect(core.filter(({ text }) => /napi|node_api|node\.h|\buv\.h/.test(text))).toEqual([]);
+	});
+});
