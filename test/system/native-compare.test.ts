@@ -92,18 +92,34 @@ describe("compareTree", () => {
 		],
 		[
 			"link target",
-			(at) => (rmSync(at("link")), symlinkSync("dir/deer", at("link"))),
+			(at) => {
+				rmSync(at("link"));
+				symlinkSync("dir/deer", at("link"));
+			},
 			["link: link target dir/deer / dir/deep"],
 		],
-		["type", (at) => (rmSync(at("empty")), mkdirSync(at("empty"))), ["empty: type directory / file"]],
+		[
+			"type",
+			(at) => {
+				rmSync(at("empty"));
+				mkdirSync(at("empty"));
+			},
+			["empty: type directory / file"],
+		],
 		[
 			"type, the other way",
-			(at) => (rmSync(at("dir"), { recursive: true }), writeFileSync(at("dir"), "")),
+			(at) => {
+				rmSync(at("dir"), { recursive: true });
+				writeFileSync(at("dir"), "");
+			},
 			["dir: type file / directory"],
 		],
 		[
 			"device",
-			(at) => (rmSync(at("null")), execFileSync("mknod", [at("null"), "c", "1", "5"])),
+			(at) => {
+				rmSync(at("null"));
+				execFileSync("mknod", [at("null"), "c", "1", "5"]);
+			},
 			["null: device 1:5 / 1:3"],
 		],
 		["xattr value", (at) => setXattr(at("script"), "user.a", "other"), ["hard: xattr user.a", "script: xattr user.a"]],

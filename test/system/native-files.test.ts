@@ -167,8 +167,10 @@ describe("foreignEntries", () => {
 		expect((await native.foreignEntries(dir, 0)).sort()).toEqual(
 			["a/b/open", "a/group", "a/theirs"].map((name) => join(dir, name)),
 		);
-		for (let i = 0; i < 30; i++)
-			writeFileSync(join(dir, `${i}`), "", { mode: 0o666 }), chmodSync(join(dir, `${i}`), 0o666);
+		for (let i = 0; i < 30; i++) {
+			writeFileSync(join(dir, `${i}`), "");
+			chmodSync(join(dir, `${i}`), 0o666);
+		}
 		expect(await native.foreignEntries(dir, 0)).toHaveLength(20);
 		expect((await native.foreignEntries(dir, 1000)).length).toBe(20);
 	});

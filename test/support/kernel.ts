@@ -1,0 +1,48 @@
+/**
+ * Debian's linux-source: the whole tree, or a slice that Kconfig can work on, extracted once for all tests of a run.
+ */
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** MUST_WORK=1 (set in CI) turns a skip for a missing part into a failure. */
+export const mustWork: boolean = process.env.MUST_WORK === "1";
+
+/** The newest linux-source tarball under /usr/src; undefined where Debian's package is not installed. */
+export function kernelTarball(): string | undefined {
+	const names = existsSync("/usr/src") ? readdirSync("/usr/src") : [];
+	const name = names.filter((file) => /^linux-source-6\.1\.tar\.xz$/.test(file)).at(-1);
+	return name === undefined ? undefined : join("/usr/src", name);
+}
+
+/**
+ * Extracts the tarball without its top directory. -P: without it GNU tar makes some links last and so gives their
+ * directories the present time.
+ */
+export function extractKernel(tarball: string, to: string, members: readonly string[] = []): void {
+	mkdirSync(to, { recursive: true });
+	const only = members.length > 0 ? ["--wildcards", ...members] : [];
+	execFileSync("tar", ["-xPf", tarball, "-C", to, "--strip-components=1", ...only], { stdio: "pipe" });
+}
+
+/** What `make olddefconfig` reads: Kconfig files, scripts, headers, and some real source. */
+const SLICE = [
+	"*/Kconfig*",
+	...["Makefile", "Kbuild", "COPYING", "MAINTAINERS", "README"].map((name) => `linux-source-6.1/${name}`),
+	...["scripts", "include", "init", "kernel", "arch/x86", "tools/include"].map((name) => `linux-source-6.1/${name}`),
+];
+
+/** A directory with a slice of the real kernel; shared by tests, which must only read it. */
+export function kernelSlice(tarball: string): string {
+	const place = join(tmpdir(), `ksquash-test-slice-${process.getuid?.()}`);
+	if (!existsSync(join(place, "Makefile"))) {
+		const making = `${place}.${process.pid}`;
+		rmSync(making, { recursive: true, force: true });
+		rmSync(place, { recursive: true, force: true });
+		extractKernel(tarball, making, SLICE);
+		renameSync(making, place);
+	}
+	return place;
+}
