@@ -18,13 +18,13 @@ export function kernelTarball(): string | undefined {
 }
 
 /**
- * Extracts the tarball without its top directory. -P: without it GNU tar makes some links last and so gives their
- * directories the present time.
+ * Extracts the tarball without its top directory. --delay-directory-restore: GNU tar sets a directory's time as soon as
+ * it leaves it, and Debian's tarball comes back to some (perf/, perf-security.rst, perf/…), which then get the present.
  */
 export function extractKernel(tarball: string, to: string, members: readonly string[] = []): void {
 	mkdirSync(to, { recursive: true });
 	const only = members.length > 0 ? ["--wildcards", ...members] : [];
-	execFileSync("tar", ["-xPf", tarball, "-C", to, "--strip-components=1", ...only], { stdio: "pipe" });
+	execFileSync("tar", ["--delay-directory-restore", "-xf", tarball, "-C", to, "--strip-components=1", ...only], { stdio: "pipe" });
 }
 
 /** What `make olddefconfig` reads: Kconfig files, scripts, headers, and some real source. */

@@ -47,7 +47,8 @@ export async function withTemporary<T>(temporary: string, work: () => Promise<T>
 	try {
 		return await work();
 	} finally {
-		await unlinkIfExists(temporary);
+		// A failed undo never hides the first error; the next run finds what stays.
+		await unlinkIfExists(temporary).catch(() => false);
 	}
 }
 
