@@ -47,6 +47,7 @@ const install = buildCommand<InstallFlags, [string], CliContext>({
 			"and makes a build directory beside it with the running kernel's config. A tree that stands in that place is " +
 			"removed after the proof; any other tree and every tarball is only read. mksquashfs options go behind --.",
 		customUsage: [
+			"<tree|tarball> [flags] [-- mksquashfs options]",
 			{ input: "/usr/src/linux-6.1.192", brief: "Replace this tree by its image" },
 			{ input: "linux-6.1.192.tar.xz", brief: "From a tarball; nothing is extracted" },
 			{ input: "linux-6.1.tar.xz --preset smallest --owner alice", brief: "alice builds there" },
@@ -61,6 +62,7 @@ const pack = buildCommand<PackFlags, [string], CliContext>({
 	docs: {
 		brief: "Make an image of a kernel source and prove it equal",
 		customUsage: [
+			"<tree|tarball> [flags] [-- mksquashfs options]",
 			{ input: "linux-6.1.tar.xz --preset fast", brief: "An image, nothing else" },
 			{ input: "/usr/src/linux-6.1.192 --keep-source", brief: "Keep the tree" },
 		],
@@ -80,6 +82,7 @@ const verify = buildCommand<VerifyFlags, string[], CliContext>({
 	docs: {
 		brief: "Is an image still what its manifest says?",
 		customUsage: [
+			"<release>... [flags]",
 			{ input: "6.1.192", brief: "The image's sha256" },
 			{ input: "--deep 6.1.192", brief: "Every entry and every byte" },
 		],
@@ -95,6 +98,7 @@ const mount = buildCommand<ManyFlags, string[], CliContext>({
 	docs: {
 		brief: "Mount images where their trees stood",
 		customUsage: [
+			"<release>...|--all [flags]",
 			{ input: "6.1.192", brief: "One release" },
 			{ input: "--all", brief: "All of them" },
 		],
@@ -115,6 +119,7 @@ const umount = buildCommand<ManyFlags, string[], CliContext>({
 	docs: {
 		brief: "Unmount images",
 		customUsage: [
+			"<release>...|--all [flags]",
 			{ input: "6.1.192", brief: "One release; a busy one is refused, its users named" },
 			{ input: "--all", brief: "All of them" },
 		],
@@ -127,6 +132,7 @@ const configure = buildCommand<ConfigureFlags, string[], CliContext>({
 	docs: {
 		brief: "Make a build directory with a merged .config",
 		customUsage: [
+			"<release>... [flags]",
 			{ input: "6.1.192", brief: "From the running kernel's config" },
 			{ input: "6.1.192 --base defconfig --owner alice", brief: "From the tree's defconfig, for alice" },
 		],
@@ -141,7 +147,7 @@ const select = buildCommand<SelectFlags, [string], CliContext>({
 	},
 	docs: {
 		brief: "Point /usr/src/linux to a release's build directory",
-		customUsage: [{ input: "6.1.192", brief: "/usr/src/linux → build-6.1.192" }],
+		customUsage: ["<release> [flags]", { input: "6.1.192", brief: "/usr/src/linux → build-6.1.192" }],
 	},
 });
 
@@ -159,6 +165,7 @@ const remove = buildCommand<RemoveFlags, string[], CliContext>({
 	docs: {
 		brief: "Remove a release; its configs and keys are saved first",
 		customUsage: [
+			"<release>... [flags]",
 			{ input: "6.1.192", brief: "Image, mount, build directory" },
 			{ input: "6.1.192 --dry-run", brief: "Only say what would go" },
 		],
@@ -170,10 +177,7 @@ const status = buildCommand<Common, [], CliContext>({
 	parameters: { flags: common },
 	docs: {
 		brief: "What is there: releases, mounts, sizes, build directories",
-		customUsage: [
-			{ input: "", brief: "The table; also without any command" },
-			{ input: "--json", brief: "For programs" },
-		],
+		customUsage: ["[flags]", { input: "--json", brief: "For programs" }],
 	},
 });
 
@@ -182,7 +186,7 @@ const doctor = buildCommand<Common, [], CliContext>({
 	parameters: { flags: common },
 	docs: {
 		brief: "What this machine lacks, and the line that mends it",
-		customUsage: [{ input: "", brief: "All checks" }],
+		customUsage: ["[flags]"],
 	},
 });
 

@@ -74,7 +74,7 @@ export class Terminal {
 	}
 
 	#draw(text: string): void {
-		const width = Math.max(20, (this.#screen.columns ?? 80) - 1);
+		const width = Math.max(20, (this.#screen.columns || 80) - 1);
 		const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
 		this.#screen.write(`\r\u001b[K${cut}`);
 		this.#lineOpen = true;

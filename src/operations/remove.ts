@@ -61,7 +61,12 @@ export async function remove(release: string, options: RemoveOptions = {}): Prom
 		const gone = [...ours.map(({ path }) => path), ...files, paths.mountPoint];
 		return { release, removed: [], stays: [], plan: [...plan, ...gone.map((path) => `remove ${path}`)] };
 	}
-	return await withLock(context, paths.name, async () => await removeAll(context, { paths, builds, target, options }));
+	// The second one keeps a configure of this release out.
+	return await withLock(context, paths.name, async () => {
+		return await withLock(context, `build-${paths.name}`, async () => {
+			return await removeAll(context, { paths, builds, target, options });
+		});
+	});
 }
 
 interface Job {

@@ -24,7 +24,9 @@ export function kernelTarball(): string | undefined {
 export function extractKernel(tarball: string, to: string, members: readonly string[] = []): void {
 	mkdirSync(to, { recursive: true });
 	const only = members.length > 0 ? ["--wildcards", ...members] : [];
-	execFileSync("tar", ["--delay-directory-restore", "-xf", tarball, "-C", to, "--strip-components=1", ...only], { stdio: "pipe" });
+	execFileSync("tar", ["--delay-directory-restore", "-xf", tarball, "-C", to, "--strip-components=1", ...only], {
+		stdio: "pipe",
+	});
 }
 
 /** What `make olddefconfig` reads: Kconfig files, scripts, headers, and some real source. */

@@ -32,30 +32,35 @@ describe("mountImage", () => {
 		await umount(target);
 	});
 
-	it("makes one mount when forty processes ask at once", async () => {
-		const target = fresh();
-		// Few processes with many requests each: a start of Node costs more than a mount.
+	it("makes one mount of forty requests at the same moment from eight processes, ten times", async () => {
+		const targets = Array.from({ length: 10 }, () => fresh());
 		const addon = new URL("../../build/Release/ksquash.node", import.meta.url).pathname;
-		const raw = `const n=require(${JSON.stringify(addon)});
-			for(let i=0;i<10;i++)n.mountImage(${JSON.stringify(image)},${JSON.stringify(target)},"").then(r=>console.log(r.already))`;
-		const outputs = await Promise.all(
-			[1, 2, 3, 4].map(
-				() =>
-					new Promise<string>((done) => {
-						const child = spawn(process.execPath, ["-e", raw], { stdio: ["ignore", "pipe", "inherit"] });
-						let text = "";
-						child.stdout.on("data", (data) => {
-							text += data;
-						});
-						child.on("close", () => done(text));
-					}),
-			),
-		);
-		const answers = outputs.join("").trim().split("\n");
-		expect(answers).toHaveLength(40);
-		expect(answers.filter((answer) => answer === "false")).toHaveLength(1);
-		expect((await mounts()).filter((entry) => entry.target === target)).toHaveLength(1);
-		await umount(target);
+		// All fire at the same moments of the clock, so that they really meet.
+		const script = `const n=require(${JSON.stringify(addon)}),[image,start,...targets]=process.argv.slice(1);
+			targets.forEach((target,i)=>{
+				while(Date.now()<Number(start)+i*60);
+				for(let k=0;k<5;k++)n.mountImage(image,target,"").then(r=>console.log(i,r.already));
+			})`;
+		const start = String(Date.now() + 1500);
+		const ask = () =>
+			new Promise<string>((done) => {
+				const child = spawn(process.execPath, ["-e", script, image, start, ...targets], {
+					stdio: ["ignore", "pipe", "inherit"],
+				});
+				let text = "";
+				child.stdout.on("data", (data) => {
+					text += data;
+				});
+				child.on("close", () => done(text));
+			});
+		const answers = (await Promise.all(Array.from({ length: 8 }, ask))).join("").trim().split("\n");
+		const table = await mounts();
+		for (const [i, target] of targets.entries()) {
+			expect(answers.filter((answer) => answer.startsWith(`${i} `))).toHaveLength(40);
+			expect(answers.filter((answer) => answer === `${i} false`)).toHaveLength(1);
+			expect(table.filter((entry) => entry.target === target)).toHaveLength(1);
+			await umount(target);
+		}
 		expect(ownLoops()).toEqual([]);
 	});
 

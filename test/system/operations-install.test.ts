@@ -210,7 +210,10 @@ describe("the link", () => {
 	it.each([
 		[
 			"a link to another's directory",
-			(src: string) => (mkdirSync(join(src, "mine")), symlinkSync("mine", join(src, "linux"))),
+			(src: string) => {
+				mkdirSync(join(src, "mine"));
+				symlinkSync("mine", join(src, "linux"));
+			},
 			"mine",
 		],
 		["a dangling link", (src: string) => symlinkSync("gone", join(src, "linux")), `build-${smallRelease}`],
