@@ -49,7 +49,10 @@ export function configureReport(result: ConfigureResult): string[] {
 	if (result.plan) return planned(result.plan);
 	const { release, buildDir, already, base, scrubbed, missed } = result;
 	const lines = [`${release}: ${already ? "is configured already" : "configured"}: ${buildDir}`, `  ${base}`];
-	if (scrubbed.length > 0) lines.push("  left out of the base:", ...scrubbed.map((line) => `    ${line}`));
+	for (const why of new Set(scrubbed.map((entry) => entry.why))) {
+		const symbols = scrubbed.filter((entry) => entry.why === why).map(({ symbol }) => symbol);
+		lines.push(`  left out of the base (${why}): ${symbols.join(", ")}`);
+	}
 	if (missed.length > 0) lines.push("  asked for, but not in the result:", ...missed.map((line) => `    ${line}`));
 	return lines;
 }

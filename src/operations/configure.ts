@@ -53,7 +53,7 @@ export interface ConfigureResult {
 	/** Which base, and why; one sentence. */
 	base: string;
 	/** Symbols of the base that were left out: facts of another compiler, files that are not here. */
-	scrubbed: string[];
+	scrubbed: { symbol: string; why: string }[];
 	/** What was asked for in fragments and is not in the final config. */
 	missed: string[];
 	plan?: string[];
@@ -169,7 +169,7 @@ async function merge(
 	request: Request,
 	origin: Origin,
 	fragments: readonly Fragment[],
-): Promise<{ config: Buffer; scrubbed: string[]; missed: string[] }> {
+): Promise<{ config: Buffer } & Pick<ConfigureResult, "scrubbed" | "missed">> {
 	let base = origin.text;
 	if (base === undefined) {
 		const made = await runConfigure({ ...request, target: origin.target });
@@ -184,7 +184,7 @@ async function merge(
 	const { config } = await runConfigure({ ...request, text: merged.text });
 	return {
 		config,
-		scrubbed: scrubbed.map(({ symbol, why }) => `${symbol}: ${why}`),
+		scrubbed: scrubbed.map(({ symbol, why }) => ({ symbol, why })),
 		missed: lost(merged.asked, config),
 	};
 }
