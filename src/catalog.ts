@@ -8,7 +8,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fits, type Manifest, readManifest } from "./image/manifest.ts";
-import { isImageName, type Layout, type ReleasePaths, releaseOf, releasePaths, temporaryImageKey } from "./layout.ts";
+import { isImageName, type Layout, type ReleasePaths, releaseOf, releasePaths, temporaryKey } from "./layout.ts";
 import { attempt } from "./system/failure.ts";
 import { lstatIfExists } from "./system/files.ts";
 import { type ImageInfo, inspectImage } from "./system/native.ts";
@@ -41,10 +41,10 @@ export async function scan(layout: Layout): Promise<Entry[]> {
 	return await Promise.all(releases.toSorted(collator.compare).map(async (release) => readEntry(layout, release)));
 }
 
-/** Temporary images of packs that did not end. */
+/** Temporary files of work that did not end. */
 export async function leftovers(layout: Layout): Promise<Leftover[]> {
 	return (await list(layout)).flatMap((name) => {
-		const key = temporaryImageKey(name);
+		const key = temporaryKey(name);
 		return key === undefined ? [] : [{ path: join(layout.sourceDir, name), key }];
 	});
 }

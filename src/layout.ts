@@ -105,9 +105,25 @@ export function temporaryImage(layout: Layout, key: string): string {
 	return join(layout.sourceDir, `.${key}${SUFFIX}.tmp`);
 }
 
-/** The lock key of a temporary image's name; undefined for other names. */
-export function temporaryImageKey(fileName: string): string | undefined {
-	return /^\.([A-Za-z0-9][A-Za-z0-9._+-]*)\.sqfs\.tmp$/.exec(fileName)?.[1];
+/** The lock under which /usr/src/linux is moved. */
+export const LINK_KEY = "link";
+
+/** The lock of a build directory, by its usual name. */
+export function buildKey(name: string): string {
+	return name.replace(/^build-/, `build-${PREFIX}`);
+}
+
+/**
+ * A file in the source directory that is there only while somebody writes: the key of the lock that its writer holds.
+ * undefined for other names. The twelve digits are of temporaryName (src/system/files.ts).
+ */
+export function temporaryKey(fileName: string): string | undefined {
+	const image = /^\.([A-Za-z0-9][A-Za-z0-9._+-]*)\.sqfs\.tmp$/.exec(fileName)?.[1];
+	if (image !== undefined) return image;
+	const target = /^\.(.+)\.[0-9a-f]{12}\.tmp$/.exec(fileName)?.[1] ?? "";
+	if (target === basename(PREFIX, "-")) return LINK_KEY;
+	if (target.startsWith("build-")) return buildKey(target);
+	return target.endsWith(`${SUFFIX}.json`) ? target.slice(0, -`${SUFFIX}.json`.length) : undefined;
 }
 
 /** Every process of this file system sees the same name for the same tarball, whatever its path. */

@@ -6,11 +6,11 @@
  */
 
 import { constants } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
-import { hasCode, writeFileAtomic } from "../system/files.ts";
+import { hasCode, unlinkIfExists, writeFileAtomic } from "../system/files.ts";
 import { cleanEnvironment, run } from "../system/run.ts";
 import type { Owner } from "./ownership.ts";
 
@@ -79,6 +79,28 @@ export async function makeOwned(path: string, owner: Owner): Promise<void> {
 	}
 }
 
+/** Removes files of the top directory, as its owner; those that are not there are none. */
+export async function removeOwned(directory: string, names: readonly string[], owner: Owner): Promise<void> {
+	if (names.length === 0) return;
+	const doing = `remove ${names.join(", ")} in ${directory}`;
+	if (owner.uid !== process.geteuid?.()) {
+		await asOwner(owner, directory, REMOVE, names, undefined, doing);
+		return;
+	}
+	for (const name of names) await attempt(doing, unlinkIfExists(join(directory, basename(name))));
+}
+
+/** What writeOwned leaves when it is killed: ".NAME.", random letters, ".tmp". Only while nobody else writes there. */
+export async function removeTemporaries(directory: string, owner: Owner): Promise<void> {
+	const names = await attempt(`read ${directory}`, readdir(directory));
+	const ours = /^\.(?:\.config|\.config\.old|\.ksquash\.config|\.ksquash\.json|GNUmakefile)\.[0-9A-Za-z]{10,12}\.tmp$/;
+	await removeOwned(
+		directory,
+		names.filter((name) => ours.test(name)),
+		owner,
+	);
+}
+
 /** The length is checked: a pipe that ends early must not become a shorter file. mktemp makes it O_EXCL. */
 const WRITE = `set -e
 umask 077
@@ -89,6 +111,10 @@ cat >"$t"
 chmod 644 "$t"
 sync "$t"
 mv -f -T "$t" "./$1"
+sync .`;
+
+const REMOVE = `set -e
+for n; do rm -f "./$n"; done
 sync .`;
 
 const MAKE = `set -e

@@ -75,15 +75,22 @@ export function isGeneratedDirectory(path: string): boolean {
 
 /** The user's own files, relative, in order. Links are not followed. */
 export async function foreignFiles(directory: string): Promise<string[]> {
-	return await filesOf(directory, "foreign");
+	return await filesOf(directory, (path, siblings) => classifyFile(path, siblings) === "foreign");
 }
 
 /** What must be saved before the directory goes: configs, fragments, signing keys, Module.symvers. Relative. */
 export async function valuables(directory: string): Promise<string[]> {
-	return await filesOf(directory, "valuable");
+	return await filesOf(directory, (path, siblings) => classifyFile(path, siblings) === "valuable");
 }
 
-async function filesOf(directory: string, wanted: FileClass): Promise<string[]> {
+/** .NAME.cmd, by which what lies beside it is known as generated. Relative. */
+export async function commandFiles(directory: string): Promise<string[]> {
+	return await filesOf(directory, (path) => /(?:^|\/)\.[^/]+\.cmd$/.test(path));
+}
+
+type Wanted = (path: string, siblings: ReadonlySet<string>) => boolean;
+
+async function filesOf(directory: string, wanted: Wanted): Promise<string[]> {
 	const found: string[] = [];
 	const pending = [""];
 	for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
@@ -92,7 +99,7 @@ async function filesOf(directory: string, wanted: FileClass): Promise<string[]> 
 		for (const entry of entries) {
 			const path = at === "" ? entry.name : `${at}/${entry.name}`;
 			if (!entry.isDirectory()) {
-				if (classifyFile(path, siblings) === wanted) found.push(path);
+				if (wanted(path, siblings)) found.push(path);
 			} else if (!isGeneratedDirectory(path)) {
 				pending.push(path);
 			}

@@ -87,6 +87,8 @@ async function writeTree(tools: ImageTools, request: WriteRequest): Promise<Writ
 	const stop = watchReads(child.pid, request.onRead);
 	try {
 		await child.finished;
+	} catch (error) {
+		throw reasoned(error, request.output);
 	} finally {
 		stop();
 	}
@@ -98,9 +100,31 @@ function writeStream(tools: ImageTools, request: WriteRequest): StreamWriter {
 	const epoch = request.topIsNewest ? { SOURCE_DATE_EPOCH: String(request.top.mtime) } : {};
 	const env = { ...cleanEnvironment(), ...epoch };
 	const child = start(TOOL, args, { env, signal: request.signal, stdin: "pipe", stdout: "lines" });
-	const finished = child.finished.then(() => ({ tool: tools.tool, args }));
+	const finished = child.finished.then(
+		() => ({ tool: tools.tool, args }),
+		(error: unknown) => {
+			throw reasoned(error, request.output);
+		},
+	);
 	finished.catch(() => undefined);
 	return { input: child.stdin, finished };
+}
+
+/** What mksquashfs could not do is in its last lines only: its exit status is 1 for everything. */
+function reasoned(error: unknown, output: string): unknown {
+	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") return error;
+	const said = [error.message, ...error.notes].join("\n");
+	const full = /No space left on device|Disk quota exceeded|File too large|SIGXFSZ/.test(said);
+	if (!full && !/Input\/output error/.test(said)) return error;
+	return new KsquashError(
+		full ? "ERR_KSQUASH_NO_SPACE" : "ERR_KSQUASH_IO",
+		`cannot write ${output}: ${error.message}`,
+		{
+			path: output,
+			notes: error.notes,
+			cause: error,
+		},
+	);
 }
 
 /**

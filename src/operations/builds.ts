@@ -5,12 +5,12 @@
  */
 
 import { readdir, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ownerOf } from "../build/directory.ts";
 import { findOwner, type Owner } from "../build/ownership.ts";
 import { readStamp, type Stamp } from "../build/stamp.ts";
 import { buildName, type Layout } from "../layout.ts";
-import { lstatIfExists } from "../system/files.ts";
+import { lstatIfExists, readLinkIfExists } from "../system/files.ts";
 
 export interface Build {
 	/** In the source directory: the directory itself, or a link to it. */
@@ -36,10 +36,22 @@ export async function findBuilds(layout: Layout, release: string): Promise<Build
 	});
 }
 
+/** Where the link of --build-dir leads, below the root; undefined when it leads out. It may dangle. */
+export async function followBuildLink(layout: Layout, at: string, target: string): Promise<string | undefined> {
+	const path = await realpath(at).catch(() => resolve(layout.sourceDir, target));
+	return (await isBelowRoot(layout, path)) ? path : undefined;
+}
+
+export async function isBelowRoot(layout: Layout, path: string): Promise<boolean> {
+	const root = await realpath(layout.root);
+	return root === "/" || path.startsWith(`${root}/`);
+}
+
 async function readBuild(layout: Layout, name: string): Promise<Build | undefined> {
 	const at = join(layout.sourceDir, name);
-	const linked = (await lstatIfExists(at))?.isSymbolicLink() ?? false;
-	const path = linked ? await realpath(at).catch(() => undefined) : at;
+	const target = await readLinkIfExists(at);
+	const linked = target !== undefined;
+	const path = linked ? await followBuildLink(layout, at, target) : at;
 	const user = path === undefined ? undefined : await ownerOf(path);
 	if (path === undefined || user === undefined) return undefined;
 	const owner = await findOwner(user.uid, user.gid);

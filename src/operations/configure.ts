@@ -6,12 +6,14 @@
  */
 
 import { existsSync } from "node:fs";
-import { readFile, realpath } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { readConfig, configure as runConfigure } from "../build/configure.ts";
+import { configure as runConfigure } from "../build/configure.ts";
 import { type BuildDirectory, ownerOf, prepareDirectory } from "../build/directory.ts";
+import { removeTemporaries } from "../build/files.ts";
 import { toolchainLine } from "../build/kbuild.ts";
+import { openMemory, remembering } from "../build/memory.ts";
 import { findOwner, type Owner } from "../build/ownership.ts";
 import { inputsHash, type Stamp, sha256, writeStamp } from "../build/stamp.ts";
 import { findEntry } from "../catalog.ts";
@@ -21,11 +23,12 @@ import { parseConfig } from "../kconfig/config.ts";
 import { type Asked, type Fragment, mergeConfigs } from "../kconfig/merge.ts";
 import { type ExplicitBase, findBase, type Origin } from "../kconfig/origins.ts";
 import { scrubConfig } from "../kconfig/scrub.ts";
-import { buildName, releasePaths } from "../layout.ts";
+import { buildKey, buildName, releasePaths } from "../layout.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
-import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { followBuildLink, isBelowRoot } from "./builds.ts";
+import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "./context.ts";
 
 export interface ConfigureOptions extends CommonOptions {
 	/** User name or id; the directory's own, the settings', or the caller. */
@@ -79,7 +82,8 @@ export async function configure(release: string, options: ConfigureOptions = {})
 		return { release, buildDir: place.path, already: false, base: "", scrubbed: [], missed: [], plan };
 	}
 	await assertSource(context, release);
-	return await withLock(context, `build-${paths.name}${options.variant ? `-${options.variant}` : ""}`, async () => {
+	await removeLeftovers(context);
+	return await withLock(context, buildKey(buildName(release, options.variant)), async () => {
 		const label = `${release} in ${place.path}`;
 		const directory = await context.step("build directory", label, async () => {
 			const made = await prepareDirectory({ path: place.path, source: paths.mountPoint, release, owner });
@@ -98,8 +102,18 @@ async function locate(
 ): Promise<{ path: string; link?: string }> {
 	const usual = join(layout.sourceDir, buildName(release, variant));
 	const target = await readLinkIfExists(usual);
-	if (buildDir === undefined) return { path: target === undefined ? usual : await realpath(usual).catch(() => target) };
+	if (buildDir === undefined) {
+		const path = target === undefined ? usual : await followBuildLink(layout, usual, target);
+		if (path !== undefined) return { path };
+		throw new KsquashError(
+			"ERR_KSQUASH_OCCUPIED",
+			`${usual} is a link to ${target}, which is not below ${layout.root}`,
+		);
+	}
 	const path = resolve(buildDir);
+	if (!(await isBelowRoot(layout, path))) {
+		throw new KsquashError("ERR_KSQUASH_USAGE", `the build directory ${path} is not below ${layout.root}`);
+	}
 	if (target === undefined && (await lstatIfExists(usual)) !== undefined) {
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${release} has a build directory already: ${usual}`, {
 			hint: "remove it, or give the second one a name with --variant",
@@ -130,7 +144,9 @@ async function fill(context: Context, directory: BuildDirectory, options: Config
 	const { path, source, release, owner, stamp } = directory;
 	const make = { owner, arch: options.arch, cross: options.cross, makeArgs: options.makeArgs };
 	const fragments = await readFragments([...(context.settings.fragments ?? []), ...(options.fragments ?? [])]);
-	const existing = await readConfig(path, owner);
+	await removeTemporaries(path, owner);
+	const memory = await openMemory(path, owner);
+	const existing = memory.config;
 	const toolchain = await toolchainLine(make);
 	const inputs = inputsHash({ ...make, release, toolchain, base: "", fragments });
 	const result = { release, buildDir: path, scrubbed: [], missed: [] };
@@ -143,7 +159,7 @@ async function fill(context: Context, directory: BuildDirectory, options: Config
 	});
 	const untouched = existing !== undefined && stamp.config === sha256(existing);
 	const sameBase = options.base === undefined || isDeepStrictEqual(stamp.base, record(origin, []).base);
-	if (untouched && sameBase && stamp.inputs === inputs) {
+	if (!memory.interrupted && untouched && sameBase && stamp.inputs === inputs) {
 		return { ...result, already: true, base: `${path}/.config is as the last configure left it` };
 	}
 	if (stamp.toolchain !== undefined && stamp.toolchain !== toolchain) {
@@ -152,12 +168,15 @@ async function fill(context: Context, directory: BuildDirectory, options: Config
 	const request = { ...make, source, build: path, signal: context.signal };
 	for (const other of origin.passedOver) context.warn(other);
 	const made = await context.step("configure", origin.why, async () => {
-		return await merge(request, origin, fragments);
+		return await remembering(path, owner, memory, async () => {
+			const merged = await merge(request, origin, fragments);
+			// The directory's own .config as the base is no new origin: the first one stays what is remembered.
+			const facts = record(origin, fragments);
+			if (origin.kind === "build-directory" && stamp.base !== undefined) facts.base = stamp.base;
+			await writeStamp(path, { ...stamp, ...facts, inputs, config: sha256(merged.config), toolchain }, owner);
+			return merged;
+		});
 	});
-	// The directory's own .config as the base is no new origin: the first one stays what is remembered.
-	const memory = record(origin, fragments);
-	if (origin.kind === "build-directory" && stamp.base !== undefined) memory.base = stamp.base;
-	await writeStamp(path, { ...stamp, ...memory, inputs, config: sha256(made.config), toolchain }, owner);
 	await warnIfUnmountable(context, made.config, release);
 	return { ...result, already: false, base: origin.why, scrubbed: made.scrubbed, missed: made.missed };
 }

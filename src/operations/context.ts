@@ -4,11 +4,12 @@
  * Owns: the options that all operations share. Leaves to others: everything that is one operation's own.
  */
 
-import { lstat } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
+import { leftovers } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type Layout, lockPath, openLayout } from "../layout.ts";
 import { readSettings, type Settings } from "../settings.ts";
-import { attempt, isSystemError } from "../system/failure.ts";
+import { attempt, failure, isSystemError } from "../system/failure.ts";
 import { fileId, makeDirectory } from "../system/files.ts";
 import { lock, type Probe, probe, unlock } from "../system/native.ts";
 
@@ -69,7 +70,7 @@ export async function openContext(options: CommonOptions): Promise<Context> {
 				return value;
 			} catch (error) {
 				report({ step, label, state: "failed" });
-				throw named(error, step);
+				throw named(failure(error, `do the step "${step}" (${label})`), step);
 			}
 		},
 	};
@@ -84,20 +85,41 @@ function named(error: unknown, step: string): unknown {
  * Runs `work` while nobody else works on `key` in this source directory, whatever path leads there.
  * Throws ERR_KSQUASH_LOCKED at once when somebody does. The lock file stays: only a held flock is a lock.
  */
-export async function withLock<T>(context: Context, key: string, work: () => Promise<T>): Promise<T> {
-	const token = await takeLock(context.layout, key);
+export async function withLock<T>(
+	context: Context,
+	key: string,
+	work: () => Promise<T>,
+	{ waitMs = 0 }: { waitMs?: number } = {},
+): Promise<T> {
+	const token = await takeLock(context.layout, key, waitMs);
 	if (token === undefined) {
 		throw new KsquashError("ERR_KSQUASH_LOCKED", `another ksquash works on ${key}`);
 	}
 	try {
 		return await work();
+	} catch (error) {
+		throw failure(error, `work on ${key}`);
 	} finally {
 		unlock(token);
 	}
 }
 
+/** Temporary files whose writer is gone: its lock is free. Called before the own locks are taken. */
+export async function removeLeftovers(context: Context): Promise<void> {
+	for (const { path, key } of await leftovers(context.layout)) {
+		const token = await takeLock(context.layout, key, 0);
+		if (token === undefined) continue;
+		try {
+			await attempt(`remove ${path}`, rm(path, { force: true }));
+			context.warn(`removed ${path}, which an interrupted run had left`);
+		} finally {
+			unlock(token);
+		}
+	}
+}
+
 /** The token, or undefined when somebody holds the lock. */
-export async function takeLock(layout: Layout, key: string): Promise<number | undefined> {
+async function takeLock(layout: Layout, key: string, waitMs: number): Promise<number | undefined> {
 	await makeDirectory(layout.lockDir);
 	const directory = await lstat(layout.lockDir);
 	if (!directory.isDirectory() || directory.uid !== process.geteuid?.()) {
@@ -108,7 +130,7 @@ export async function takeLock(layout: Layout, key: string): Promise<number | un
 	await makeDirectory(layout.sourceDir);
 	const id = fileId(await lstat(layout.sourceDir, { bigint: true }));
 	try {
-		return await lock(lockPath(layout, id, key), 0);
+		return await lock(lockPath(layout, id, key), waitMs);
 	} catch (error) {
 		if (isSystemError(error) && (error.code === "EWOULDBLOCK" || error.code === "EAGAIN")) return undefined;
 		throw error;

@@ -7,17 +7,19 @@
 
 import { rmdir } from "node:fs/promises";
 import { release as runningRelease } from "node:os";
-import { join } from "node:path";
-import { foreignFiles, valuables } from "../build/generated.ts";
+import { basename, join, resolve } from "node:path";
+import { removeTemporaries } from "../build/files.ts";
+import { commandFiles, foreignFiles, valuables } from "../build/generated.ts";
+import { STAMP } from "../build/stamp.ts";
 import { KsquashError } from "../errors.ts";
-import { type ReleasePaths, releasePaths } from "../layout.ts";
+import { buildKey, LINK_KEY, type ReleasePaths, releasePaths } from "../layout.ts";
 import { holderLines } from "../mount/direct.ts";
 import { chooseMounter } from "../mount/mounter.ts";
-import { attempt } from "../system/failure.ts";
-import { hasCode, lstatIfExists, unlinkIfExists } from "../system/files.ts";
+import { attempt, failure } from "../system/failure.ts";
+import { hasCode, lstatIfExists, readLinkIfExists, unlinkIfExists } from "../system/files.ts";
 import { holders, removeTree, statTarget, type TargetStatus } from "../system/native.ts";
 import { type Build, findBuilds } from "./builds.ts";
-import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "./context.ts";
 import { keep } from "./keep.ts";
 import { unselect } from "./link.ts";
 
@@ -61,9 +63,10 @@ export async function remove(release: string, options: RemoveOptions = {}): Prom
 		const gone = [...ours.map(({ path }) => path), ...files, paths.mountPoint];
 		return { release, removed: [], stays: [], plan: [...plan, ...gone.map((path) => `remove ${path}`)] };
 	}
+	await removeLeftovers(context);
 	// The second one keeps a configure of this release out.
 	return await withLock(context, paths.name, async () => {
-		return await withLock(context, `build-${paths.name}`, async () => {
+		return await withLock(context, buildKey(basename(paths.buildDir)), async () => {
 			return await removeAll(context, { paths, builds, target, options });
 		});
 	});
@@ -79,16 +82,18 @@ interface Job {
 async function removeAll(context: Context, { paths, builds, target, options }: Job): Promise<RemoveResult> {
 	const { layout } = context;
 	const removed: string[] = [];
-	const stays = builds.filter(({ stamp }) => !stamp).map(({ path }) => `${path}: it has no mark of ksquash's`);
+	const stays: string[] = [];
 	const ours = builds.filter(({ stamp }) => stamp !== undefined);
 	const kept = await context.step("save", `configs and keys of ${paths.release}`, async () => {
-		const files = ours.map(async (build) => ({ build, names: await valuables(build.path) }));
+		const files = ours.map(async (build) => {
+			await removeTemporaries(build.path, build.owner);
+			return { build, names: await valuables(build.path) };
+		});
 		return await keep(layout.keptDir, paths.release, await Promise.all(files));
 	});
-	const link = await unselect(
-		layout,
-		ours.flatMap(({ name, path }) => [join(layout.sourceDir, name), path]),
-	);
+	const places = ours.flatMap(({ name, path }) => [join(layout.sourceDir, name), path]);
+	const moved = async (): Promise<string | undefined> => await unselect(layout, places);
+	const link = await withLock(context, LINK_KEY, moved, { waitMs: 5000 });
 	if (target.file !== undefined && (target.state === "mounted" || target.state === "stale")) {
 		const { file } = target;
 		await context.step("umount", paths.mountPoint, async () => {
@@ -101,12 +106,30 @@ async function removeAll(context: Context, { paths, builds, target, options }: J
 		stays.push(...left.map((path) => `${join(build.path, path)}: Kbuild did not make it (--purge removes it)`));
 		if (build.linked) removed.push(...(await unlinked([join(layout.sourceDir, build.name)])));
 	}
+	for (const { path } of builds.filter(({ stamp }) => stamp === undefined)) {
+		// Empty: the last thing that an interrupted removal leaves.
+		if (await rmdirIfEmpty(path)) removed.push(path);
+		else stays.push(`${path}: it has no mark of ksquash's`);
+	}
+	const usual = await readLinkIfExists(paths.buildDir);
+	const dangles = usual !== undefined && (await lstatIfExists(resolve(layout.sourceDir, usual))) === undefined;
+	if (dangles) removed.push(...(await unlinked([paths.buildDir])));
 	removed.push(...(await unlinked([paths.image, paths.oldImage, paths.manifest, paths.oldManifest])));
 	await removeMountPoint(paths, removed, stays);
 	if ((await lstatIfExists(paths.setAside)) !== undefined) {
 		stays.push(`${paths.setAside}: a tree that an interrupted run set aside`);
 	}
 	return { release: paths.release, removed, stays, ...(kept ? { kept } : {}), ...(link ? { link } : {}) };
+}
+
+async function rmdirIfEmpty(path: string): Promise<boolean> {
+	try {
+		await rmdir(path);
+		return true;
+	} catch (error) {
+		if (hasCode(error, "ENOTEMPTY") || hasCode(error, "EEXIST") || hasCode(error, "EBUSY")) return false;
+		throw failure(error, `remove ${path}`);
+	}
 }
 
 async function unlinked(paths: readonly string[]): Promise<string[]> {
@@ -117,7 +140,12 @@ async function unlinked(paths: readonly string[]): Promise<string[]> {
 
 async function removeBuild(build: Build, options: RemoveOptions): Promise<string[]> {
 	const own = options.purge ? [] : await foreignFiles(build.path);
-	const { kept } = await attempt(`remove ${build.path}`, removeTree({ path: build.path, keep: own }));
+	const doing = `remove ${build.path}`;
+	// First what is known by another file, last the mark: of what an interrupted run leaves the same is known.
+	const marks = options.purge ? [] : await commandFiles(build.path);
+	await attempt(doing, removeTree({ path: build.path, keep: [...own, ...marks, STAMP] }));
+	await attempt(doing, removeTree({ path: build.path, keep: [...own, STAMP] }));
+	const { kept } = await attempt(doing, removeTree({ path: build.path, keep: own }));
 	return kept;
 }
 

@@ -6,9 +6,9 @@
 
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
-import { buildName, releasePaths } from "../layout.ts";
+import { buildName, LINK_KEY, releasePaths } from "../layout.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
-import { type CommonOptions, openContext } from "./context.ts";
+import { type CommonOptions, openContext, removeLeftovers, withLock } from "./context.ts";
 import { isOwnLink } from "./link.ts";
 
 export interface SelectOptions extends CommonOptions {
@@ -30,7 +30,8 @@ export interface SelectResult {
 
 /** Throws ERR_KSQUASH_OCCUPIED where /usr/src/linux is no link, ERR_KSQUASH_NO_INPUT without a build directory. */
 export async function select(release: string, options: SelectOptions = {}): Promise<SelectResult> {
-	const { layout, dryRun, step } = await openContext(options);
+	const context = await openContext(options);
+	const { layout, dryRun, step } = context;
 	releasePaths(layout, release);
 	const target = buildName(release, options.variant);
 	const result = { release, link: layout.link, target, moved: false };
@@ -50,6 +51,12 @@ export async function select(release: string, options: SelectOptions = {}): Prom
 			hint: `make it first: ksquash configure ${release}`,
 		});
 	}
-	if (!dryRun) await step("select", `${layout.link} → ${target}`, async () => await swapSymlink(layout.link, target));
+	if (!dryRun) {
+		await removeLeftovers(context);
+		await step("select", `${layout.link} → ${target}`, async () => {
+			const swap = async (): Promise<void> => await swapSymlink(layout.link, target);
+			await withLock(context, LINK_KEY, swap, { waitMs: 5000 });
+		});
+	}
 	return { ...result, moved: true };
 }

@@ -5,16 +5,14 @@
  * Leaves to others: the ways (tree.ts, tarball.ts).
  */
 
-import { rm } from "node:fs/promises";
-import { leftovers } from "../../catalog.ts";
+import { findEntry } from "../../catalog.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { releasePaths, tarballKey } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
-import { attempt } from "../../system/failure.ts";
-import { unlock } from "../../system/native.ts";
-import { type Context, openContext, takeLock, withLock } from "../context.ts";
+import { openContext, removeLeftovers, withLock } from "../context.ts";
 import { describe, type Job, type PackResult } from "./job.ts";
 import { type PackOptions, resolveOptions } from "./options.ts";
+import { settlePair } from "./publish.ts";
 import { finishReplacement } from "./replace.ts";
 import { openSource, type Source } from "./source.ts";
 import { packTarball } from "./tarball.ts";
@@ -36,33 +34,24 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const resolved = await resolveOptions(context, tools, options);
 	const job = { context, tools, resolved, options, mountable: mountProblem(context.probe) === undefined };
 	if (context.dryRun) return await plan(job, opened, source);
+	await removeLeftovers(context);
 	if (opened.kind === "packed") {
 		const paths = releasePaths(context.layout, opened.release);
-		return await withLock(context, paths.name, async () => {
-			await finishReplacement(context, paths);
-			return await describe(context, opened.release, { already: true, source: "replaced", kept: [] });
+		const done = await withLock(context, paths.name, async () => {
+			await settlePair(paths, context.signal);
+			const rest = await finishReplacement(context, paths);
+			if ((await findEntry(context.layout, opened.release)) === undefined) return undefined;
+			const kept = rest?.kept ?? [];
+			return await describe(context, opened.release, { already: true, source: "replaced", kept });
 		});
+		// Without an image the tree is back in its place: it is packed like any other.
+		return done ?? (await pack(source, options));
 	}
-	await removeLeftovers(context);
 	if (opened.kind === "tree") {
 		const key = releasePaths(context.layout, opened.release).name;
 		return await withLock(context, key, async () => await packTree(job, opened));
 	}
 	return await withLock(context, tarballKey(opened.tarball.id), async () => await packTarball(job, opened));
-}
-
-/** Temporary images whose writer is gone: its lock is free. */
-async function removeLeftovers(context: Context): Promise<void> {
-	for (const { path, key } of await leftovers(context.layout)) {
-		const token = await takeLock(context.layout, key);
-		if (token === undefined) continue;
-		try {
-			await attempt(`remove ${path}`, rm(path, { force: true }));
-			context.warn(`removed ${path}, which an interrupted run had left`);
-		} finally {
-			unlock(token);
-		}
-	}
 }
 
 async function plan({ context, resolved, tools }: Job, source: Source, given: string): Promise<PackResult> {

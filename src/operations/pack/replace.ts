@@ -5,7 +5,7 @@
  * Leaves to others: the proof (src/image/proof.ts), without which nothing here may be called.
  */
 
-import { mkdir, rmdir } from "node:fs/promises";
+import { chmod, mkdir, rmdir } from "node:fs/promises";
 import { KsquashError } from "../../errors.ts";
 import { type Proof, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
@@ -13,7 +13,7 @@ import type { ReleasePaths } from "../../layout.ts";
 import { holderLines } from "../../mount/direct.ts";
 import { chooseMounter } from "../../mount/mounter.ts";
 import { VERSION_CONTROL } from "../../source/tree.ts";
-import { attempt, isSystemError } from "../../system/failure.ts";
+import { attempt, failure, isSystemError } from "../../system/failure.ts";
 import { hasCode, lstatIfExists } from "../../system/files.ts";
 import { exchange, holders, removeTree, renameNew } from "../../system/native.ts";
 import type { Context } from "../context.ts";
@@ -50,8 +50,10 @@ export async function replaceTree(
 		try {
 			await chooseMounter(context.probe).mount(paths.image, paths.mountPoint);
 		} catch (error) {
-			// The tree goes back to where it was; the image stays, proved.
-			await exchange(tree, paths.setAside).then(async () => await rmdir(paths.setAside));
+			// The image stays, proved. A failed undo never hides the first error.
+			await swapBack(tree, paths.setAside).catch((undo: Error) => {
+				context.warn(`the tree is in ${paths.setAside} and could not be put back: ${undo.message}`);
+			});
 			throw error;
 		}
 	});
@@ -65,17 +67,46 @@ export async function removeSource(context: Context, tree: string, proof: Proof)
 	return await removeProved(context, tree, proof.snapshot);
 }
 
+/** An empty directory of an interrupted run goes; what a run has kept there stays, and is in the way. */
+export async function assertNothingAside({ setAside, mountPoint }: ReleasePaths): Promise<void> {
+	if (await removedWhenEmpty(setAside)) return;
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${setAside} is there: an earlier run kept it for ${mountPoint}`, {
+		path: setAside,
+		hint: `look at what is in it and move it away, or pack with --keep-source`,
+	});
+}
+
 /** RENAME_EXCHANGE, so that the path never disappears; two renames where the file system cannot (EINVAL). */
 async function swap(tree: string, aside: string): Promise<void> {
-	await attempt(`make ${aside}`, mkdir(aside, { mode: 0o755 }));
+	await attempt(`make ${aside}`, makeMountPoint(aside));
 	try {
 		await exchange(tree, aside);
 	} catch (error) {
-		await rmdir(aside);
-		if (!isSystemError(error) || error.code !== "EINVAL") throw error;
-		await renameNew(tree, aside);
-		await mkdir(tree, { mode: 0o755 });
+		await rmdir(aside).catch(() => undefined);
+		if (!isSystemError(error) || error.code !== "EINVAL") throw failure(error, `set ${tree} aside`);
+		await attempt(`set ${tree} aside`, renameNew(tree, aside));
+		await makeMountPoint(tree).catch(async (first: unknown) => {
+			await renameNew(aside, tree).catch(() => undefined);
+			throw failure(first, `make ${tree}`);
+		});
 	}
+}
+
+async function swapBack(tree: string, aside: string): Promise<void> {
+	try {
+		await exchange(tree, aside);
+		await rmdir(aside);
+	} catch (error) {
+		if (!isSystemError(error) || error.code !== "EINVAL") throw error;
+		await rmdir(tree);
+		await renameNew(aside, tree);
+	}
+}
+
+/** Whatever the umask: when nothing is mounted there everybody may see that it is empty. */
+async function makeMountPoint(path: string): Promise<void> {
+	await mkdir(path);
+	await chmod(path, 0o755);
 }
 
 async function removeProved(context: Context, path: string, snapshot: Uint8Array): Promise<Replaced> {
@@ -106,14 +137,18 @@ export async function finishReplacement(context: Context, paths: ReleasePaths): 
 	if (await removedWhenEmpty(paths.setAside)) return undefined;
 	const image = await lstatIfExists(paths.image);
 	if (image === undefined) return await restore(context, paths);
-	await mkdir(paths.mountPoint, { recursive: true });
+	if ((await lstatIfExists(paths.mountPoint)) === undefined) {
+		await attempt(`make ${paths.mountPoint}`, makeMountPoint(paths.mountPoint));
+	}
 	await chooseMounter(context.probe).mount(paths.image, paths.mountPoint);
-	const proof = await proveRest(context, paths);
-	return proof?.snapshot && (await removeProved(context, paths.setAside, proof.snapshot));
+	const rest = await proveRest(context, paths);
+	if ("kept" in rest) return rest;
+	if (rest.snapshot === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a tree without a snapshot");
+	return await removeProved(context, paths.setAside, rest.snapshot);
 }
 
 /** What differs from the image was changed by somebody: then all of it stays, and is named. */
-async function proveRest(context: Context, paths: ReleasePaths): Promise<Proof | undefined> {
+async function proveRest(context: Context, paths: ReleasePaths): Promise<Proof | Replaced> {
 	const label = `compare what is left in ${paths.setAside} with the image`;
 	try {
 		return await context.step("verify", label, async (tick) => {
@@ -131,7 +166,7 @@ async function proveRest(context: Context, paths: ReleasePaths): Promise<Proof |
 	} catch (error) {
 		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_PROOF") throw error;
 		context.warn(`${error.message}; it stays: ${error.notes.join("; ")}`);
-		return undefined;
+		return { removed: 0, kept: [...error.notes], setAside: paths.setAside };
 	}
 }
 
@@ -144,12 +179,14 @@ async function restore(context: Context, paths: ReleasePaths): Promise<undefined
 }
 
 async function removedWhenEmpty(path: string): Promise<boolean> {
+	// On a read-only file system rmdir(2) says EROFS for what is not there, too.
+	if ((await lstatIfExists(path)) === undefined) return true;
 	try {
 		await rmdir(path);
 		return true;
 	} catch (error) {
 		if (hasCode(error, "ENOENT")) return true;
 		if (hasCode(error, "ENOTEMPTY") || hasCode(error, "EBUSY") || hasCode(error, "EEXIST")) return false;
-		throw error;
+		throw failure(error, `remove the empty directory ${path}`);
 	}
 }

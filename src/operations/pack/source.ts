@@ -41,6 +41,8 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 		throw new KsquashError("ERR_KSQUASH_USAGE", "--keep-source and --replace-source exclude each other");
 	}
 	const path = await locate(layout, given);
+	const inPlace = releaseAt(layout, path);
+	if (inPlace !== undefined && (await wasPacked(layout, inPlace, path))) return { kind: "packed", release: inPlace };
 	const stats = await lstatIfExists(path);
 	if (stats === undefined) {
 		const name = basename(path);
@@ -48,8 +50,6 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 			hint: isRelease(name) ? "give a kernel source tree or a tarball" : "check the path",
 		});
 	}
-	const inPlace = releaseAt(layout, path);
-	if (inPlace !== undefined && (await wasPacked(layout, inPlace, path))) return { kind: "packed", release: inPlace };
 	if (stats.isDirectory() || stats.isSymbolicLink()) {
 		const tree = await readTree(path, options.release);
 		return { kind: "tree", tree, release: tree.release, fate: fateOf(layout, tree, options) };
@@ -68,12 +68,15 @@ async function locate(layout: Layout, given: string): Promise<string> {
 	return join(parent, basename(absolute));
 }
 
-/** The tree is gone from its place, and its image is there. */
+/** The tree is gone from its place, and its image is there, or the tree itself, set aside by an interrupted run. */
 async function wasPacked(layout: Layout, release: string, path: string): Promise<boolean> {
-	if ((await lstatIfExists(releasePaths(layout, release).image)) === undefined) return false;
-	const here = await lstat(path);
+	const { image, setAside } = releasePaths(layout, release);
+	const aside = (await lstatIfExists(setAside)) !== undefined;
+	if (!aside && (await lstatIfExists(image)) === undefined) return false;
+	const here = await lstatIfExists(path);
+	if (here === undefined) return aside;
 	if (!here.isDirectory()) return false;
-	const mounted = here.dev !== (await lstat(layout.sourceDir)).dev;
+	const mounted = here.dev !== (await lstat(layout.sourceDir, { bigint: true })).dev;
 	return mounted || (await attempt(`read ${path}`, isEmpty(path)));
 }
 

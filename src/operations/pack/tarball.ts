@@ -15,6 +15,7 @@ import { fileId, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
 import { type Context, withLock } from "../context.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertSpace } from "./options.ts";
+import { settlePair } from "./publish.ts";
 import { finishReplacement } from "./replace.ts";
 import type { Source } from "./source.ts";
 import { withTemporary, writeFromTarball } from "./write.ts";
@@ -24,6 +25,7 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 	const { tarball } = source;
 	const known = options.replace ? undefined : await packedFrom(context, tarball, options.release);
 	if (known !== undefined) {
+		await withLock(context, known.paths.name, async () => await settlePair(known.paths, context.signal));
 		const gone = await disposeTarball(source);
 		return await describe(context, known.release, { already: true, kept: [], ...gone });
 	}
@@ -34,6 +36,7 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 		const written = await writeFromTarball(context, tarball, writing);
 		const paths = releasePaths(context.layout, written.release);
 		return await withLock(context, paths.name, async () => {
+			await settlePair(paths, context.signal);
 			await finishReplacement(context, paths);
 			const entry = await findEntry(context.layout, written.release);
 			const already = entry !== undefined && !options.replace;

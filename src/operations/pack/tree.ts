@@ -5,15 +5,25 @@
  */
 
 import { findEntry } from "../../catalog.ts";
+import { KsquashError } from "../../errors.ts";
 import { type Proof, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
-import { VERSION_CONTROL } from "../../source/tree.ts";
-import { listTree } from "../../system/native.ts";
+import { assertSameTree, VERSION_CONTROL } from "../../source/tree.ts";
+import { attempt } from "../../system/failure.ts";
+import { listTree, statTarget } from "../../system/native.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertSpace } from "./options.ts";
-import { assertIdle, finishReplacement, type Replaced, removeSource, replaceTree } from "./replace.ts";
+import { settlePair } from "./publish.ts";
+import {
+	assertIdle,
+	assertNothingAside,
+	finishReplacement,
+	type Replaced,
+	removeSource,
+	replaceTree,
+} from "./replace.ts";
 import type { Source } from "./source.ts";
 import { withTemporary, writeFromTree } from "./write.ts";
 
@@ -21,8 +31,11 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 	const { context, resolved, mountable, options } = job;
 	const { tree, release } = source;
 	const paths = releasePaths(context.layout, release);
+	// Read before the lock was ours: another ksquash may have put its mount there.
+	await assertSameTree(tree);
+	await settlePair(paths, context.signal);
 	if (tree.path !== paths.mountPoint) await finishReplacement(context, paths);
-	if (source.fate !== "keep") await assertIdle(tree.path);
+	if (source.fate !== "keep") await assertReplaceable(source, paths);
 	const entry = await findEntry(context.layout, release);
 	const image = { format: squashfs, mountable, jobs: resolved.jobs, signal: context.signal };
 	let proof: Proof;
@@ -32,12 +45,15 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 		proof = await context.step("prove", label, async () => {
 			assertGood(entry);
 			const request = { ...image, image: paths.image, tree: tree.path, exclude: VERSION_CONTROL };
-			return await proveTree(request).catch((error: unknown) => {
+			const result = await proveTree(request).catch((error: unknown) => {
 				throw otherContent(error, entry, tree.path);
 			});
+			await assertSameTree(tree);
+			return result;
 		});
 	} else {
-		const size = await listTree({ tree: tree.path, exclude: VERSION_CONTROL, content: false, signal: context.signal });
+		const count = { tree: tree.path, exclude: VERSION_CONTROL, content: false, signal: context.signal };
+		const size = await attempt(`read ${tree.path}`, listTree(count));
 		await assertSpace(context, size.bytes, resolved.ratio);
 		const temporary = temporaryImage(context.layout, paths.name);
 		proof = await withTemporary(temporary, async () => {
@@ -49,6 +65,21 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 	}
 	const gone = await dispose(job, source, paths, proof);
 	return await describe(context, release, { already, ...gone });
+}
+
+/** Everything that would stop the replacement is said before any work. */
+async function assertReplaceable(
+	{ tree, fate }: Extract<Source, { kind: "tree" }>,
+	paths: ReleasePaths,
+): Promise<void> {
+	const { state } = await attempt(`look at ${tree.path}`, statTarget(tree.path));
+	if (state !== "unmounted") {
+		throw new KsquashError("ERR_KSQUASH_TREE_UNSUITABLE", `${tree.path} is a mount point: it cannot be removed`, {
+			hint: "unmount it and look at what is below, or pack it with --keep-source",
+		});
+	}
+	if (fate === "replace") await assertNothingAside(paths);
+	await assertIdle(tree.path);
 }
 
 async function dispose(

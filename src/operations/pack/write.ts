@@ -5,6 +5,7 @@
  * Leaves to others: the place it gets (publish.ts) and the source's fate (replace.ts).
  */
 
+import { chmod } from "node:fs/promises";
 import { KsquashError } from "../../errors.ts";
 import type { ImageTools, StreamWriter, WriteRequest, WriteResult } from "../../image/format.ts";
 import { type Proof, proveList, proveTree } from "../../image/proof.ts";
@@ -171,6 +172,8 @@ async function ended(writer: StreamWriter | undefined, error: unknown, stop: Abo
 /** On the device and out of the cache: what the proof reads is what the disk holds. */
 async function settle(temporary: string): Promise<ImageInfo> {
 	const info = await squashfs.inspect(temporary);
+	// Whatever the umask: everybody may read a kernel's source.
+	await attempt(`make ${temporary} readable`, chmod(temporary, 0o644));
 	await attempt(`write ${temporary} to the disk`, flushFile(temporary));
 	return info;
 }
