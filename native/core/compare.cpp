@@ -42,7 +42,7 @@ Result<Comparison> compareTree(const TreeRequest& request, const Control& contro
     }
     Comparison out;
     out.list = formatList(walk.entries());
-    out.snapshot = writeSnapshot(walk.entries());
+    out.snapshot = writeSnapshot(walk.entries(), true);
     out.differences = walk.takeDifferences();
     out.differenceCount = out.differences.size();
     constexpr size_t named = 100;
@@ -76,7 +76,7 @@ Result<TreeList> listTree(const TreeRequest& request, const Control& control) {
         }
     }
     TreeList out = formatList(walk.entries());
-    out.snapshot = ofImage ? "" : writeSnapshot(walk.entries());
+    out.snapshot = ofImage ? "" : writeSnapshot(walk.entries(), false);
     if (!request.content) {
         out.list.clear();
     }

@@ -156,10 +156,10 @@ SeenEntry seen(const FileStat& stat) {
     return SeenEntry{stat.key, stat.size, stat.mtime, stat.ctime, stat.mode, stat.links};
 }
 
-std::string writeSnapshot(const std::deque<Entry>& entries) {
+std::string writeSnapshot(const std::deque<Entry>& entries, bool compared) {
     std::string out(snapshotMagic);
     for (const Entry* entry : inOrder(entries)) {
-        if (!entry->inTree || !entry->inImage) {
+        if (!entry->inTree || (compared && !entry->inImage)) {
             continue;
         }
         const FileStat& stat = entry->tree;

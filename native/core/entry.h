@@ -55,7 +55,8 @@ struct SeenEntry {
 using Snapshot = std::unordered_map<std::string, SeenEntry>;
 
 SeenEntry seen(const FileStat& stat);
-std::string writeSnapshot(const std::deque<Entry>& entries);
+// `compared`: only what was found on both sides; else all of a tree that was listed alone.
+std::string writeSnapshot(const std::deque<Entry>& entries, bool compared);
 // EINVAL when these are not a snapshot's bytes.
 Result<Snapshot> readSnapshot(std::string_view bytes);
 

@@ -84,7 +84,7 @@ void testTornInput() {
     for (Entry& entry : entries) {
         entry.inTree = entry.inImage = true;
     }
-    std::string snapshot = writeSnapshot(entries);
+    std::string snapshot = writeSnapshot(entries, false);
     auto whole = readSnapshot(snapshot);
     check(whole && whole->size() == 2, "a snapshot comes back");
     for (size_t i = 0; i < snapshot.size(); ++i) {
