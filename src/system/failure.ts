@@ -36,7 +36,9 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 export function failure(error: unknown, doing: string, details: ErrorDetails & { code?: ErrorCode } = {}): unknown {
 	if (error instanceof KsquashError || !isSystemError(error)) return error;
 	const { code, ...rest } = details;
-	const reason = error.reason ?? error.message;
+	const inner = error.path === undefined || doing.includes(error.path) ? "" : `${error.path}: `;
+	// Node's own messages name their path already.
+	const reason = error.reason === undefined ? error.message : inner + error.reason;
 	return new KsquashError(code ?? codes[error.code] ?? "ERR_KSQUASH_IO", `cannot ${doing}: ${reason}`, {
 		errno: error.errno,
 		syscall: error.syscall,

@@ -17,6 +17,7 @@ import {
 	ksquash,
 	name,
 	names,
+	patience,
 	placeSmall,
 	same,
 	subRoot,
@@ -43,7 +44,7 @@ async function expectFinished(
 }
 
 describe.skipIf(!strace)("pack, killed at each step", () => {
-	it("of a tree in its place: the tree is whole there, or the image is whole", { timeout: 200_000 }, async () => {
+	it("of a tree in its place: the tree is whole there, or the image is whole", patience, async () => {
 		const scratch = scratchRoot();
 		const log = scratch.path("trace");
 		const args = (root: Scratch): string[] => ["pack", join(root.src, name), "--root", root.root];
@@ -51,7 +52,7 @@ describe.skipIf(!strace)("pack, killed at each step", () => {
 		const expected = content(placeSmall(join(model.src, name)));
 		const points = await cuts(args(model), log);
 		drop(model);
-		expect(points.length).toBeGreaterThanOrEqual(16);
+		expect(points.length).toBeGreaterThanOrEqual(12);
 		let killed = 0;
 		const states = { tree: 0, image: 0 };
 		await eachCut(points, async (cut, i) => {
@@ -73,7 +74,7 @@ describe.skipIf(!strace)("pack, killed at each step", () => {
 		expect(states.image).toBeGreaterThan(5);
 	});
 
-	it("where the file system cannot exchange two names: the same", { timeout: 200_000 }, async () => {
+	it("where the file system cannot exchange two names: the same", patience, async () => {
 		const scratch = scratchRoot();
 		const log = scratch.path("trace");
 		const args = (root: Scratch): string[] => ["pack", join(root.src, name), "--root", root.root];
@@ -96,7 +97,7 @@ describe.skipIf(!strace)("pack, killed at each step", () => {
 		});
 	});
 
-	it("of a tarball: it is never touched, and a rerun leaves one image", { timeout: 200_000 }, async () => {
+	it("of a tarball: it is never touched, and a rerun leaves one image", patience, async () => {
 		const scratch = scratchRoot();
 		const log = scratch.path("trace");
 		const tarball = placeTarball(scratch);
@@ -120,7 +121,7 @@ describe.skipIf(!strace)("pack, killed at each step", () => {
 		});
 	});
 
-	it("of a tarball with --replace-source: the tarball or the image is there", { timeout: 200_000 }, async () => {
+	it("of a tarball with --replace-source: the tarball or the image is there", patience, async () => {
 		const scratch = scratchRoot();
 		const log = scratch.path("trace");
 		const master = placeTarball(scratch);
@@ -144,7 +145,7 @@ describe.skipIf(!strace)("pack, killed at each step", () => {
 		});
 	});
 
-	it("with --replace: an image is there at every moment, and its manifest is known", { timeout: 200_000 }, async () => {
+	it("with --replace: an image is there at every moment, and its manifest is known", patience, async () => {
 		const scratch = scratchRoot();
 		const log = scratch.path("trace");
 		const [old, next] = [placeTarball(scratch, "old.tar"), scratch.path("new.tar")];

@@ -92,12 +92,16 @@ describe.skipIf(!has("setpriv") || !has("sqfs2tar"))("where nothing can be mount
 	});
 
 	const change = '"$REAL" "$@" >"$REAL.tar" || exit\ncd "$REAL.d" 2>/dev/null || { mkdir "$REAL.d"; cd "$REAL.d"; }\n';
+	// tar --delete makes of it no good archive.
+	const without =
+		"import sys,tarfile; b=open(sys.argv[1],'rb').read(); m=tarfile.open(sys.argv[1]).getmember(sys.argv[2]); " +
+		"sys.stdout.buffer.write(b[:m.offset]+b[m.offset_data+-(-m.size//512)*512:])";
 	const lies: [string, string][] = [
 		["nothing", "exit 0"],
 		["an archive without entries", "head -c 10240 /dev/zero"],
 		["half of it", '"$REAL" "$@" | head -c 20000'],
 		["all but its end", `${change}size=$(stat -c %s "$REAL.tar")\nhead -c $((size - 1024)) "$REAL.tar"`],
-		["an entry less", `${change}tar --delete -f "$REAL.tar" ./README && cat "$REAL.tar"`],
+		["an entry less", `${change}python3 -c "${without}" "$REAL.tar" ./README`],
 		["an entry more", `${change}echo x >more && tar -rf "$REAL.tar" ./more && cat "$REAL.tar"`],
 		["an entry twice", `${change}tar -xf "$REAL.tar" ./README && tar -rf "$REAL.tar" ./README && cat "$REAL.tar"`],
 		["another byte", `${change}LC_ALL=C sed 's/checksum(/checkmum(/' "$REAL.tar"`],

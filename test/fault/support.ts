@@ -102,13 +102,16 @@ export async function cuts(args: readonly string[], log: string, ...extra: strin
 	return process.env.KSQUASH_ALL_CUTS === "1" ? row : sampled(row.filter(({ idle }) => !idle));
 }
 
-/** Of a call that comes more than 12 times the first and last three, and some evenly between. */
+/** For a test that tries one cut after another. */
+export const patience = { timeout: process.env.KSQUASH_ALL_CUTS === "1" ? 3_600_000 : 200_000 };
+
+/** Of a call that comes more than eight times the first and last two, and some evenly between. */
 function sampled(points: readonly Cut[]): Cut[] {
 	return [...new Set(points.map(({ syscall }) => syscall))].flatMap((syscall) => {
 		const row = points.filter((cut) => cut.syscall === syscall);
-		if (row.length <= 12) return row;
-		const step = Math.ceil((row.length - 6) / 4);
-		return row.filter((_, i) => i < 3 || i >= row.length - 3 || (i - 3) % step === 0);
+		if (row.length <= 8) return row;
+		const step = Math.ceil((row.length - 4) / 3);
+		return row.filter((_, i) => i < 2 || i >= row.length - 2 || (i - 2) % step === 0);
 	});
 }
 
