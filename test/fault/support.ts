@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { cliPath } from "../support/cli.ts";
 import { hashes, listing } from "../support/content.ts";
 import { mustWork } from "../support/kernel.ts";
@@ -40,6 +40,10 @@ export async function ksquash(args: readonly string[], options: RunOptions = {})
 	});
 	child.stderr.setEncoding("utf8").on("data", (text: string) => {
 		stderr += text;
+	});
+	// A test that fails while ksquash waits leaves no process behind.
+	onTestFinished(() => {
+		if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
 	});
 	options.onStart?.(child);
 	return await new Promise((resolve, reject) => {
