@@ -114,7 +114,8 @@ async function locate(
 	if (!(await isBelowRoot(layout, path))) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", `the build directory ${path} is not below ${layout.root}`);
 	}
-	if (target === undefined && (await lstatIfExists(usual)) !== undefined) {
+	const elsewhere = target !== undefined && resolve(layout.sourceDir, target) !== path;
+	if (elsewhere || (target === undefined && (await lstatIfExists(usual)) !== undefined)) {
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${release} has a build directory already: ${usual}`, {
 			hint: "remove it, or give the second one a name with --variant",
 		});

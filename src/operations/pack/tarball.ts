@@ -23,7 +23,9 @@ import { withTemporary, writeFromTarball } from "./write.ts";
 export async function packTarball(job: Job, source: Extract<Source, { kind: "tarball" }>): Promise<PackResult> {
 	const { context, resolved, options } = job;
 	const { tarball } = source;
-	const known = options.replace ? undefined : await packedFrom(context, tarball, options.release);
+	// A manifest proves nothing: a tarball that is to go is compared with the image itself.
+	const fresh = options.replace || source.fate === "remove";
+	const known = fresh ? undefined : await packedFrom(context, tarball, options.release);
 	if (known !== undefined) {
 		await withLock(context, known.paths.name, async () => await settlePair(known.paths, context.signal));
 		const gone = await disposeTarball(source);
