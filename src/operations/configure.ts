@@ -105,10 +105,8 @@ async function locate(
 	if (buildDir === undefined) {
 		const path = target === undefined ? usual : await followBuildLink(layout, usual, target);
 		if (path !== undefined) return { path };
-		throw new KsquashError(
-			"ERR_KSQUASH_OCCUPIED",
-			`${usual} is a link to ${target}, which is not below ${layout.root}`,
-		);
+		const why = `${usual} is a link to ${target}, which is not below ${layout.root}`;
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", why);
 	}
 	const path = resolve(buildDir);
 	if (!(await isBelowRoot(layout, path))) {
