@@ -96,7 +96,7 @@ Napi::Value compare(Info info) {
 Napi::Value remove(Info info) {
     auto object = info[0].As<Napi::Object>();
     RemoveRequest request{toBytes(object.Get("path")), toOptionalBytes(object.Get("expect")),
-                          toList(object.Get("keep"))};
+                          toList(object.Get("keep")), toOptionalKey(object.Get("top"))};
     auto work = [request = std::move(request), block = controlBlock(info[1])] {
         return removeTree(request, Control(block));
     };

@@ -156,6 +156,14 @@ SeenEntry seen(const FileStat& stat) {
     return SeenEntry{stat.key, stat.size, stat.mtime, stat.ctime, stat.mode, stat.links};
 }
 
+bool isStill(const SeenEntry& was, const FileStat& now) {
+    if (now.isDirectory()) {
+        return was.key == now.key && S_ISDIR(was.mode);
+    }
+    return was.key == now.key && was.size == now.size && was.mtime == now.mtime && was.ctime == now.ctime &&
+           was.mode == now.mode && was.links == now.links;
+}
+
 std::string writeSnapshot(const std::deque<Entry>& entries, bool compared) {
     std::string out(snapshotMagic);
     for (const Entry* entry : inOrder(entries)) {

@@ -55,6 +55,8 @@ struct SeenEntry {
 using Snapshot = std::unordered_map<std::string, SeenEntry>;
 
 SeenEntry seen(const FileStat& stat);
+// A directory's times change with every entry that goes: there it counts only that it is the same one.
+bool isStill(const SeenEntry& was, const FileStat& now);
 // `compared`: only what was found on both sides; else all of a tree that was listed alone.
 std::string writeSnapshot(const std::deque<Entry>& entries, bool compared);
 // EINVAL when these are not a snapshot's bytes.

@@ -41,7 +41,7 @@ class Removal {
     Status visit();
     Status leave();
     Status unlinkEntry(int dir, const std::string& name, const std::string& path, const FileStat& stat);
-    Status enter(int dir, const std::string& name, const std::string& path);
+    Status enter(int dir, const std::string& name, const std::string& path, const FileStat& looked);
     bool isExpected(const std::string& path, const FileStat& stat) const;
     void keep(const std::string& path);
 
@@ -67,16 +67,11 @@ bool Removal::isExpected(const std::string& path, const FileStat& stat) const {
         return false;
     }
     SeenEntry want = found->second;
-    if (stat.isDirectory()) {
-        // Its times change with every entry that goes; what counts is that it is the same directory.
-        return want.key == stat.key && S_ISDIR(want.mode);
-    }
     if (auto ours = unlinked_.find({stat.key.dev, stat.key.ino}); ours != unlinked_.end()) {
         want.ctime = ours->second.ctime;
         want.links = ours->second.links;
     }
-    return want.key == stat.key && want.size == stat.size && want.mtime == stat.mtime &&
-           want.ctime == stat.ctime && want.mode == stat.mode && want.links == stat.links;
+    return isStill(want, stat);
 }
 
 // Marks the directories above, which cannot go either.
@@ -112,7 +107,7 @@ Status Removal::unlinkEntry(int dir, const std::string& name, const std::string&
     return Done{};
 }
 
-Status Removal::enter(int dir, const std::string& name, const std::string& path) {
+Status Removal::enter(int dir, const std::string& name, const std::string& path, const FileStat& looked) {
     auto fd = openDirectory(dir, name.c_str(), path);
     if (!fd) {
         return fd.error();
@@ -124,6 +119,9 @@ Status Removal::enter(int dir, const std::string& name, const std::string& path)
     }
     if (stat->mountRoot || stat->key.dev != device_) {
         return makeError(EXDEV, "unlinkat", path, "remove", "another file system is mounted there");
+    }
+    if (stat->key != looked.key) {
+        return makeError(ESTALE, "unlinkat", path, "remove", "another directory was put in its place");
     }
     auto names = readNames(fd->get(), path);
     if (!names) {
@@ -150,7 +148,7 @@ Status Removal::visit() {
         keep(path);
         return Done{};
     }
-    return stat->isDirectory() ? enter(dir, name, path) : unlinkEntry(dir, name, path, *stat);
+    return stat->isDirectory() ? enter(dir, name, path, *stat) : unlinkEntry(dir, name, path, *stat);
 }
 
 // The innermost directory is done: it goes, unless something in it stays.
@@ -175,6 +173,9 @@ Status Removal::leave() {
 }
 
 Status Removal::prepare(const ParentAndName& place, const FileStat& top) {
+    if (request_.top && top.key != *request_.top) {
+        return makeError(ESTALE, "unlinkat", request_.path, "remove", "it is not what it was any more");
+    }
     if (top.mountRoot) {
         return makeError(EBUSY, "unlinkat", request_.path, "remove", "it is a mount point");
     }
@@ -219,7 +220,7 @@ Result<RemoveResult> Removal::run() {
     if (!isExpected(".", *top)) {
         keep(".");
     } else {
-        step = top->isDirectory() ? enter(parent_, place->name, ".")
+        step = top->isDirectory() ? enter(parent_, place->name, ".", *top)
                                   : unlinkEntry(parent_, place->name, ".", *top);
     }
     while (step && !frames_.empty()) {

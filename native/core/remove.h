@@ -12,6 +12,7 @@ struct RemoveRequest {
     std::string path;
     std::optional<std::string> expect; // a snapshot's bytes
     std::vector<std::string> keep;     // relative paths that stay, with all below them
+    std::optional<FileKey> top;        // what the path must be: ESTALE, and nothing is removed, otherwise
 };
 
 struct RemoveResult {

@@ -171,6 +171,8 @@ export interface RemoveRequest extends LongWork {
 	path: NativePath;
 	/** Only what is still as this snapshot saw it goes; the rest stays and is named. */
 	expect?: Uint8Array | undefined;
+	/** What `path` must be, for a path that leads through directories of others: ESTALE otherwise. */
+	top?: FileId | undefined;
 	/** Paths relative to `path` that stay, with all below them. */
 	keep?: readonly NativePath[] | undefined;
 }

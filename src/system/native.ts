@@ -104,6 +104,8 @@ async function callLong<T>(work: LongWork, verb: (addon: Addon, control: Control
 	try {
 		const result = await call((native) => verb(native, control));
 		report();
+		// Who has asked for an end gets it, also when the work was quicker.
+		signal?.throwIfAborted();
 		return result;
 	} catch (error) {
 		// Only a cancelled work: an error of its own that came first is the more telling one.
@@ -161,7 +163,7 @@ export function compareTree(request: CompareRequest): Promise<Comparison> {
 }
 
 function checkTree(request: Partial<CompareRequest>): object {
-	const { tree, image, exclude, jobs, subset } = request;
+	const { tree, image, exclude, jobs, subset, content } = request;
 	if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1 && jobs <= 1024)) {
 		throw new TypeError(`jobs must be a whole number from 1 to 1024: ${jobs}`);
 	}
@@ -169,13 +171,16 @@ function checkTree(request: Partial<CompareRequest>): object {
 		...(tree === undefined ? {} : { tree: path(tree) }),
 		...(image === undefined ? {} : { image: path(image) }),
 	};
-	return { ...sides, exclude, jobs, subset };
+	return { ...sides, exclude, jobs, subset, content };
 }
 
-/** Removes a tree by descriptor. EBUSY when it is, or holds, a mount point: nothing is removed then. unlinkat(2). */
+/**
+ * Removes a tree by descriptor. EBUSY when it is, or holds, a mount point, ESTALE when it is not `top`: nothing is
+ * removed then. ESTALE also when a directory is swapped for another under way. unlinkat(2).
+ */
 export function removeTree(request: RemoveRequest): Promise<RemoveResult> {
-	const { path: top, expect, keep } = request;
-	return callLong(request, (native, control) => native.removeTree({ path: path(top), expect, keep }, control));
+	const { path: place, expect, keep, top } = request;
+	return callLong(request, (native, control) => native.removeTree({ path: path(place), expect, keep, top }, control));
 }
 
 /** renameat2(RENAME_EXCHANGE), then fsync of the parents. */

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { compareTree, listTree, umount } from "../../src/system/native.ts";
+import { compareTree, listTree, removeTree, umount } from "../../src/system/native.ts";
 import { cleanUp, fresh, ownFds, ownLoops, pack, rejection, setXattr } from "./native-support.ts";
 
 afterAll(cleanUp);
@@ -207,6 +207,15 @@ describe("compareTree", () => {
 });
 
 describe("listTree", () => {
+	it("counts without reading, and the snapshot lets the tree go", async () => {
+		const copy = fresh("copy", false);
+		execFileSync("cp", ["-a", original, copy]);
+		const [read, counted] = [await listTree({ tree: copy }), await listTree({ tree: copy, content: false })];
+		expect(counted).toMatchObject({ entries: read.entries, bytes: read.bytes });
+		expect([counted.list.length, read.list.length > 0]).toEqual([0, true]);
+		expect((await removeTree({ path: copy, expect: counted.snapshot })).keptCount).toBe(0);
+	});
+
 	it("lists a tree and its image alike, in the documented form", async () => {
 		const [tree, packed] = [await listTree({ tree: original }), await listTree({ image })];
 		const text = Buffer.from(tree.list).toString("latin1");

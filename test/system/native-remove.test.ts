@@ -3,6 +3,7 @@ import {
 	chmodSync,
 	existsSync,
 	linkSync,
+	lstatSync,
 	mkdirSync,
 	readdirSync,
 	renameSync,
@@ -118,6 +119,20 @@ describe("removeTree", () => {
 		expect(existsSync("/etc/passwd")).toBe(true);
 		await umount(inside);
 		expect((await removeTree({ path: tree })).keptCount).toBe(0);
+	});
+
+	it("removes only the very directory that is named by its identity", async () => {
+		const [tree, other] = [makeTree(), makeTree()];
+		const { dev, ino } = lstatSync(tree, { bigint: true });
+		const top = `${dev}:${ino}`;
+		expect(await rejection(removeTree({ path: other, top }))).toMatchObject({ code: "ESTALE" });
+		expect(await rejection(removeTree({ path: other, top: "1" }))).toMatchObject({ code: "ESTALE" });
+		expect(existsSync(join(other, "one"))).toBe(true);
+		renameSync(tree, `${tree}.moved`);
+		symlinkSync(other, tree);
+		expect(await rejection(removeTree({ path: tree, top }))).toMatchObject({ code: "ESTALE" });
+		expect(existsSync(join(other, "one"))).toBe(true);
+		expect((await removeTree({ path: `${tree}.moved`, top })).keptCount).toBe(0);
 	});
 
 	it("refuses bytes that are no snapshot", async () => {
