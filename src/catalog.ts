@@ -2,16 +2,25 @@
  * The catalog: a scan of the source directory. The file system is the registry, so nothing can go stale.
  *
  * Owns: which files there are ksquash's images, what stands beside them, and leftovers of interrupted work.
- * Leaves to others: whether they are mounted (src/mount) and what to do about leftovers.
+ * Leaves to others: mounting (src/mount) and what to do about leftovers.
  */
 
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fits, type Manifest, readManifest } from "./image/manifest.ts";
-import { isImageName, type Layout, type ReleasePaths, releaseOf, releasePaths, temporaryKey } from "./layout.ts";
+import {
+	isImageName,
+	type Layout,
+	type ReleasePaths,
+	releaseOf,
+	releaseOfAside,
+	releaseOfManifest,
+	releasePaths,
+	temporaryKey,
+} from "./layout.ts";
 import { attempt } from "./system/failure.ts";
 import { lstatIfExists } from "./system/files.ts";
-import { type ImageInfo, inspectImage } from "./system/native.ts";
+import { type ImageInfo, inspectImage, statTarget } from "./system/native.ts";
 
 export interface Entry {
 	release: string;
@@ -20,11 +29,12 @@ export interface Entry {
 	info?: ImageInfo;
 	/** Why the image is no good. */
 	imageProblem?: string;
+	/** The image's own: it fits in size and superblock. */
 	manifest?: Manifest;
 	/** Why there is no manifest, e.g. "absent". */
 	manifestProblem?: string;
-	/** A tree that an interrupted pack set aside and nobody removed yet. */
-	setAside?: string;
+	/** A tree that an interrupted pack set aside, or the rest of one. */
+	aside?: string;
 }
 
 export interface Leftover {
@@ -37,9 +47,26 @@ export interface Leftover {
 export async function scan(layout: Layout): Promise<Entry[]> {
 	const names = await list(layout);
 	const releases = names.filter(isImageName).map((name) => releaseOf(name) as string);
-	const collator = new Intl.Collator("en", { numeric: true });
-	return await Promise.all(releases.toSorted(collator.compare).map(async (release) => readEntry(layout, release)));
+	return await Promise.all(releases.toSorted(byRelease).map(async (release) => readEntry(layout, release)));
 }
+
+/** Releases that have no image (any more), but a mount of one that was deleted, a tree set aside, or a manifest. */
+export async function withoutImage(layout: Layout): Promise<string[]> {
+	const names = await list(layout);
+	const found = names.map(async (name) => {
+		const release = releaseOfAside(name) ?? releaseOfManifest(name) ?? releaseOf(name);
+		if (release === undefined || names.includes(basename(releasePaths(layout, release).image))) return undefined;
+		if (releaseOf(name) === undefined) return release;
+		const { image, mountPoint } = releasePaths(layout, release);
+		const { state } = await attempt(`look at ${mountPoint}`, statTarget(mountPoint, image));
+		return state === "mounted" || state === "stale" ? release : undefined;
+	});
+	const releases = new Set((await Promise.all(found)).filter((release) => release !== undefined));
+	return [...releases].toSorted(byRelease);
+}
+
+/** 6.2 before 6.10. */
+export const byRelease: (a: string, b: string) => number = new Intl.Collator("en", { numeric: true }).compare;
 
 /** Temporary files of work that did not end. */
 export async function leftovers(layout: Layout): Promise<Leftover[]> {
@@ -58,7 +85,7 @@ export async function findEntry(layout: Layout, release: string): Promise<Entry 
 async function readEntry(layout: Layout, release: string): Promise<Entry> {
 	const paths = releasePaths(layout, release);
 	const entry: Entry = { release, paths };
-	if ((await lstatIfExists(paths.setAside)) !== undefined) entry.setAside = paths.setAside;
+	for (const path of [paths.setAside, paths.rest]) if ((await lstatIfExists(path)) !== undefined) entry.aside = path;
 	try {
 		entry.info = await inspectImage(paths.image);
 	} catch (error) {

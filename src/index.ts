@@ -7,7 +7,7 @@ export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";
 export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";
 export { type MountOutcome, mount, mountAll } from "./operations/mount.ts";
 export { type PackOptions, type PackResult, pack } from "./operations/pack/index.ts";
-export { type RemoveOptions, type RemoveResult, remove } from "./operations/remove.ts";
+export { type RemoveOptions, type RemoveResult, remove } from "./operations/remove/index.ts";
 export { type SelectOptions, type SelectResult, select } from "./operations/select.ts";
 export { type ReleaseStatus, type Status, status } from "./operations/status.ts";
 export { type UmountOptions, type UmountOutcome, umount, umountAll } from "./operations/umount.ts";

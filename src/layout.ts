@@ -6,7 +6,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { assertRelease, isRelease } from "./system/names.ts";
 import { resolveInRoot } from "./system/native.ts";
 
@@ -14,7 +15,7 @@ const PREFIX = "linux-";
 const SUFFIX = ".sqfs";
 
 export interface Layout {
-	/** As given; "/" by default. */
+	/** Without links; "/" by default. */
 	readonly root: string;
 	/** /usr/src: images, mount points, build directories and the link. */
 	readonly sourceDir: string;
@@ -40,13 +41,16 @@ export interface ReleasePaths {
 	readonly oldImage: string;
 	readonly oldManifest: string;
 	readonly mountPoint: string;
-	/** Where a tree stands between the exchange and its removal. */
+	/** Where a whole tree stands between the exchange and its removal. */
 	readonly setAside: string;
+	/** What is left of it as soon as its removal has begun: the image alone holds the rest. */
+	readonly rest: string;
 	readonly buildDir: string;
 }
 
 /** Resolves the directories below `root`; nothing is made. */
-export async function openLayout(root = "/"): Promise<Layout> {
+export async function openLayout(given = "/"): Promise<Layout> {
+	const root = await realpath(given);
 	const below = async (path: string): Promise<string> => await resolveInRoot(root, path);
 	const sourceDir = dirname(await below("/usr/src/linux"));
 	return {
@@ -70,12 +74,33 @@ export function releasePaths(layout: Layout, release: string): ReleasePaths {
 		name,
 		image: at(name + SUFFIX),
 		manifest: at(`${name}${SUFFIX}.json`),
-		oldImage: at(`${name}${SUFFIX}.old`),
-		oldManifest: at(`${name}${SUFFIX}.json.old`),
+		oldImage: at(`.${name}${SUFFIX}.replaced`),
+		oldManifest: at(`.${name}${SUFFIX}.json.replaced`),
 		mountPoint: at(name),
 		setAside: at(`.${name}.replaced`),
+		rest: at(`.${name}.rest`),
 		buildDir: at(buildName(release)),
 	};
+}
+
+/**
+ * Where a link in the source directory leads when the root is "/", all links on the way followed; it may dangle.
+ * Throws ELOOP.
+ */
+export async function resolveLink({ root, sourceDir }: Layout, target: string): Promise<string> {
+	const above = root === "/" ? sourceDir : sourceDir.slice(root.length);
+	// The last component's link is followed, too: it is not the last one then.
+	return dirname(await resolveInRoot(root, `${isAbsolute(target) ? target : `${above}/${target}`}/x`));
+}
+
+/** The release of a tree that was set aside, or of what is left of one; undefined for other names. */
+export function releaseOfAside(fileName: string): string | undefined {
+	const name = /^\.(.+)\.(?:replaced|rest)$/.exec(fileName)?.[1];
+	return name === undefined || isImageName(name) || releaseOfManifest(name) ? undefined : releaseOf(name);
+}
+
+export function releaseOfManifest(fileName: string): string | undefined {
+	return fileName.endsWith(`${SUFFIX}.json`) ? releaseOf(fileName.slice(0, -".json".length)) : undefined;
 }
 
 /** build-REL or build-REL-VARIANT. */

@@ -5,8 +5,10 @@
  * Leaves to others: saving and removing.
  */
 
+import { isUtf8 } from "node:buffer";
+import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import type { NativePath } from "../system/native.ts";
 import { GNUMAKEFILE } from "./gnumakefile.ts";
 import { STAMP } from "./stamp.ts";
 
@@ -74,36 +76,58 @@ export function isGeneratedDirectory(path: string): boolean {
 }
 
 /** The user's own files, relative, in order. Links are not followed. */
-export async function foreignFiles(directory: string): Promise<string[]> {
-	return await filesOf(directory, (path, siblings) => classifyFile(path, siblings) === "foreign");
+export async function foreignFiles(directory: string): Promise<NativePath[]> {
+	const found = await filesOf(directory, ({ path, siblings, saveable }) => {
+		const is = classifyFile(path, siblings);
+		// A link with such a name was made by a person, and what it leads to lies elsewhere.
+		return is === "foreign" || (is === "valuable" && !saveable);
+	});
+	return found.map(native);
 }
 
 /** What must be saved before the directory goes: configs, fragments, signing keys, Module.symvers. Relative. */
 export async function valuables(directory: string): Promise<string[]> {
-	return await filesOf(directory, (path, siblings) => classifyFile(path, siblings) === "valuable");
+	const found = await filesOf(directory, ({ path, siblings, saveable }) => {
+		return saveable && classifyFile(path, siblings) === "valuable";
+	});
+	return found.map((path) => native(path).toString());
 }
 
 /** .NAME.cmd, by which what lies beside it is known as generated. Relative. */
-export async function commandFiles(directory: string): Promise<string[]> {
-	return await filesOf(directory, (path) => /(?:^|\/)\.[^/]+\.cmd$/.test(path));
+export async function commandFiles(directory: string): Promise<NativePath[]> {
+	return (await filesOf(directory, ({ path }) => /(?:^|\/)\.[^/]+\.cmd$/.test(path))).map(native);
 }
 
-type Wanted = (path: string, siblings: ReadonlySet<string>) => boolean;
+/** Paths are bytes here, one character each ("latin1"): a name need not be UTF-8. */
+interface Found {
+	path: string;
+	siblings: ReadonlySet<string>;
+	/** A regular file whose name is text. */
+	saveable: boolean;
+}
 
-async function filesOf(directory: string, wanted: Wanted): Promise<string[]> {
+async function filesOf(directory: string, wanted: (found: Found) => boolean): Promise<string[]> {
 	const found: string[] = [];
 	const pending = [""];
 	for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-		const entries = await readdir(join(directory, at), { withFileTypes: true });
-		const siblings = new Set(entries.map((entry) => entry.name));
+		const place = Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(at, "latin1")]);
+		const entries = await readdir(place, { withFileTypes: true, encoding: "buffer" });
+		const name = (entry: Dirent<Buffer>): string => entry.name.toString("latin1");
+		const siblings = new Set(entries.map(name));
 		for (const entry of entries) {
-			const path = at === "" ? entry.name : `${at}/${entry.name}`;
+			const path = at === "" ? name(entry) : `${at}/${name(entry)}`;
 			if (!entry.isDirectory()) {
-				if (wanted(path, siblings)) found.push(path);
+				const saveable = entry.isFile() && typeof native(path) === "string";
+				if (wanted({ path, siblings, saveable })) found.push(path);
 			} else if (!isGeneratedDirectory(path)) {
 				pending.push(path);
 			}
 		}
 	}
 	return found.toSorted();
+}
+
+function native(path: string): NativePath {
+	const bytes = Buffer.from(path, "latin1");
+	return isUtf8(bytes) ? bytes.toString() : bytes;
 }

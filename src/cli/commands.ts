@@ -28,7 +28,8 @@ const source = {
 
 const run = async () => await import("./run.ts");
 
-export type ManyFlags = Common & { all?: boolean; lazy?: boolean; dryRun?: boolean };
+export type ManyFlags = Common & { all?: boolean; dryRun?: boolean };
+export type UmountFlags = ManyFlags & { lazy?: boolean; force?: boolean };
 export type VerifyFlags = Common & { quick?: boolean; deep?: boolean };
 export type RemoveFlags = Common & { dryRun?: boolean; force?: boolean; purge?: boolean };
 export type InstallFlags = PackFlags & ConfigureFlags & { select?: boolean };
@@ -93,7 +94,7 @@ const mount = buildCommand<ManyFlags, string[], CliContext>({
 	loader: async () => (await run()).mount,
 	parameters: {
 		positional: releases,
-		flags: { ...common, ...dryRun, all: flag("Every image there is"), lazy: hidden() },
+		flags: { ...common, ...dryRun, all: flag("Every image there is") },
 	},
 	docs: {
 		brief: "Mount images where their trees stood",
@@ -105,7 +106,7 @@ const mount = buildCommand<ManyFlags, string[], CliContext>({
 	},
 });
 
-const umount = buildCommand<ManyFlags, string[], CliContext>({
+const umount = buildCommand<UmountFlags, string[], CliContext>({
 	loader: async () => (await run()).umount,
 	parameters: {
 		positional: releases,
@@ -114,6 +115,7 @@ const umount = buildCommand<ManyFlags, string[], CliContext>({
 			...dryRun,
 			all: flag("Every image there is"),
 			lazy: flag("Detach a busy mount; it lives on, unseen, until its last user ends"),
+			force: flag("Also a mount whose image was deleted: the last copy"),
 		},
 	},
 	docs: {
@@ -158,7 +160,7 @@ const remove = buildCommand<RemoveFlags, string[], CliContext>({
 		flags: {
 			...common,
 			...dryRun,
-			force: flag("Also the running kernel's release"),
+			force: flag("Also the running kernel's release, and an image without a manifest of ksquash's"),
 			purge: flag("Also your own files in the build directory"),
 		},
 	},
@@ -189,11 +191,6 @@ const doctor = buildCommand<Common, [], CliContext>({
 		customUsage: ["[flags]"],
 	},
 });
-
-/** mount and umount share a function; only umount can be lazy. */
-function hidden() {
-	return { kind: "boolean", optional: true, withNegated: false, hidden: true, brief: "" } as const;
-}
 
 export const routes = buildRouteMap({
 	routes: { install, pack, verify, mount, umount, configure, select, remove, status, doctor },

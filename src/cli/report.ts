@@ -9,7 +9,7 @@ import type { Diagnosis } from "../operations/doctor.ts";
 import type { InstallResult } from "../operations/install.ts";
 import type { MountOutcome } from "../operations/mount.ts";
 import type { PackResult } from "../operations/pack/index.ts";
-import type { RemoveResult } from "../operations/remove.ts";
+import type { RemoveResult } from "../operations/remove/index.ts";
 import type { SelectResult } from "../operations/select.ts";
 import type { ReleaseStatus, Status } from "../operations/status.ts";
 import type { UmountOutcome } from "../operations/umount.ts";
@@ -26,18 +26,19 @@ export function packReport(result: PackResult): string[] {
 	const share =
 		bytes > 0 ? ` (${Math.round((imageBytes / bytes) * 100)} % of ${size(bytes)} in ${count(entries)} entries)` : "";
 	const lines = [`${release}: ${already ? "is packed already" : "packed"}: ${image}, ${size(imageBytes)}${share}`];
-	if (source !== "kept")
+	if (source === "replaced" || source === "removed")
 		lines.push(`${release}: the source ${source === "replaced" ? "gave way to its image" : "was removed"}`);
 	if (kept.length > 0) lines.push("these stay, for they are not in the image:", ...kept.map((path) => `  ${path}`));
 	return lines;
 }
 
-export function mountReport({ release, target, device, already }: MountOutcome): string[] {
-	if (device === undefined) return [`${release}: would be mounted on ${target}`];
+export function mountReport({ release, target, device, already, plan }: MountOutcome): string[] {
+	if (plan) return planned(plan);
 	return [`${release}: ${already ? "is mounted already" : "mounted"} on ${target} (${device})`];
 }
 
-export function umountReport({ release, target, already }: UmountOutcome): string[] {
+export function umountReport({ release, target, already, plan }: UmountOutcome): string[] {
+	if (plan) return planned(plan);
 	return [`${release}: ${already ? "was not mounted" : "unmounted"}: ${target}`];
 }
 
@@ -57,7 +58,8 @@ export function configureReport(result: ConfigureResult): string[] {
 	return lines;
 }
 
-export function selectReport({ link, target, moved, left }: SelectResult): string[] {
+export function selectReport({ link, target, moved, left, plan }: SelectResult): string[] {
+	if (plan) return planned(plan);
 	if (left !== undefined) return [`${left}: it stays (--select, or ksquash select, moves it)`];
 	return [`${link} ${moved ? "now points" : "points"} to ${target}`];
 }
@@ -112,7 +114,9 @@ export function statusReport({ releases, leftovers, link }: Status): string[] {
 		...table(columns, rows),
 		...(link === undefined ? [] : [`* the linux link points to ${link}`]),
 		...problems,
-		...leftovers.map((path) => `left over from interrupted work: ${path} (the next pack removes it)`),
+		...leftovers.map(
+			(path) => `left over from interrupted work: ${path} (pack, configure, select and remove clear it away)`,
+		),
 	];
 }
 

@@ -4,7 +4,7 @@
 
 import { KsquashError } from "../errors.ts";
 import * as ops from "../index.ts";
-import type { InstallFlags, ManyFlags, RemoveFlags, SelectFlags, VerifyFlags } from "./commands.ts";
+import type { InstallFlags, ManyFlags, RemoveFlags, SelectFlags, UmountFlags, VerifyFlags } from "./commands.ts";
 import { type CliContext, each, finish, one, print } from "./context.ts";
 import type { Common, ConfigureFlags, PackFlags } from "./flags.ts";
 import * as report from "./report.ts";
@@ -40,16 +40,22 @@ export async function mount(this: CliContext, flags: ManyFlags, ...releases: str
 	await all(this, flags, releases, ops.mountAll, report.mountReport);
 }
 
-export async function umount(this: CliContext, flags: ManyFlags, ...releases: string[]): Promise<void> {
-	const lazy = flags.lazy ?? false;
+export async function umount(this: CliContext, flags: UmountFlags, ...releases: string[]): Promise<void> {
+	const { lazy, force } = flags;
 	if (flags.all) {
-		return await all(this, flags, releases, async (o) => await ops.umountAll({ ...o, lazy }), report.umountReport);
+		return await all(
+			this,
+			flags,
+			releases,
+			async (o) => await ops.umountAll({ ...o, lazy, force }),
+			report.umountReport,
+		);
 	}
 	await each(
 		this,
 		flags,
 		releases,
-		async (release, o) => await ops.umount(release, { ...o, lazy }),
+		async (release, o) => await ops.umount(release, { ...o, lazy, force }),
 		report.umountReport,
 	);
 }

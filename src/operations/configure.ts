@@ -7,7 +7,7 @@
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { configure as runConfigure } from "../build/configure.ts";
 import { type BuildDirectory, ownerOf, prepareDirectory } from "../build/directory.ts";
@@ -27,7 +27,7 @@ import { buildKey, buildName, releasePaths } from "../layout.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
-import { followBuildLink, isBelowRoot } from "./builds.ts";
+import { followLink, isBelowRoot } from "./builds.ts";
 import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "./context.ts";
 
 export interface ConfigureOptions extends CommonOptions {
@@ -87,7 +87,7 @@ export async function configure(release: string, options: ConfigureOptions = {})
 		const label = `${release} in ${place.path}`;
 		const directory = await context.step("build directory", label, async () => {
 			const made = await prepareDirectory({ path: place.path, source: paths.mountPoint, release, owner });
-			if (place.link !== undefined) await swapSymlink(place.link, place.path);
+			if (place.link !== undefined) await swapSymlink(place.link, relative(dirname(place.link), place.path));
 			return made;
 		});
 		return await fill(context, directory, options);
@@ -103,18 +103,19 @@ async function locate(
 	const usual = join(layout.sourceDir, buildName(release, variant));
 	const target = await readLinkIfExists(usual);
 	if (buildDir === undefined) {
-		const path = target === undefined ? usual : await followBuildLink(layout, usual, target);
+		const path = target === undefined ? usual : await followLink(layout, target);
 		if (path !== undefined) return { path };
 		const why = `${usual} is a link to ${target}, which is not below ${layout.root}`;
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", why);
 	}
 	const path = resolve(buildDir);
-	if (!(await isBelowRoot(layout, path))) {
+	if (!isBelowRoot(layout, path)) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", `the build directory ${path} is not below ${layout.root}`);
 	}
-	const elsewhere = target !== undefined && resolve(layout.sourceDir, target) !== path;
+	const elsewhere = target !== undefined && (await followLink(layout, target)) !== path;
 	if (elsewhere || (target === undefined && (await lstatIfExists(usual)) !== undefined)) {
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${release} has a build directory already: ${usual}`, {
+		const why = `${release} has a build directory already: ${target === undefined ? usual : `${usual} → ${target}`}`;
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", why, {
 			hint: "remove it, or give the second one a name with --variant",
 		});
 	}

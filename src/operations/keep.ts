@@ -9,25 +9,38 @@ import { dirname, join } from "node:path";
 import { readOwned } from "../build/files.ts";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
-import { hasCode, lstatIfExists, makeDirectory, temporaryName, writeFileAtomic } from "../system/files.ts";
+import {
+	hasCode,
+	lstatIfExists,
+	makeDirectory,
+	type PinnedDirectory,
+	temporaryName,
+	writeFileAtomic,
+} from "../system/files.ts";
 import { removeTree, renameNew } from "../system/native.ts";
 import type { Build } from "./builds.ts";
 
+export interface Saved {
+	build: Build;
+	/** The very directory, held open. */
+	pinned: PinnedDirectory;
+	/** Paths in it. */
+	names: readonly string[];
+}
+
 /** Returns the new directory; undefined when there is nothing to save. Throws before anything is removed. */
-export async function keep(
-	keptDir: string,
-	release: string,
-	saved: readonly { build: Build; names: readonly string[] }[],
-): Promise<string | undefined> {
+export async function keep(keptDir: string, release: string, saved: readonly Saved[]): Promise<string | undefined> {
 	const some = saved.filter(({ names }) => names.length > 0);
 	if (some.length === 0) return undefined;
 	await attempt(`remove what an interrupted run left in ${keptDir}`, removeUnfinished(keptDir, release));
 	// Under a name that is no rescue yet: whoever finds REL-DATE finds all of it.
 	const making = temporaryName(join(keptDir, release));
+	// Others may look through /var; what was saved is root's alone.
+	await attempt(`make ${dirname(keptDir)}`, makeDirectory(dirname(keptDir)));
 	await attempt(`make ${making}`, makeDirectory(making, 0o700));
-	for (const { build, names } of some) {
+	for (const { build, pinned, names } of some) {
 		for (const name of names) {
-			const bytes = await readOwned(build.path, name, build.owner);
+			const bytes = await readOwned(pinned.path, name, build.owner);
 			if (bytes === undefined) {
 				throw new KsquashError("ERR_KSQUASH_CHANGED", `${join(build.path, name)} could not be saved: it went away`);
 			}

@@ -4,36 +4,43 @@
  * Owns: what makes it ksquash's own. Leaves to others: moving it on request (select.ts).
  */
 
-import { readdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { STAMP } from "../build/stamp.ts";
-import { type Layout, releaseOf, releasePaths } from "../layout.ts";
+import { byRelease } from "../catalog.ts";
+import { type Layout, releaseAt, releasePaths } from "../layout.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink, unlinkIfExists } from "../system/files.ts";
+import { type Build, findAllBuilds, followLink } from "./builds.ts";
 
 /** Dangling, or a build directory with our mark, or the mount point of an image. */
 export async function isOwnLink(layout: Layout, target: string): Promise<boolean> {
-	const path = resolve(dirname(layout.link), target);
-	if ((await lstatIfExists(path)) === undefined) return true;
-	if ((await lstatIfExists(join(path, STAMP))) !== undefined) return true;
-	const release = dirname(path) === layout.sourceDir ? releaseOf(basename(path)) : undefined;
+	const path = await followLink(layout, target);
+	if (path === undefined || (await lstatIfExists(path)) === undefined) return true;
+	const builds = await findAllBuilds(layout);
+	if (builds.some((build) => build.path === path && build.stamp !== undefined)) return true;
+	const release = releaseAt(layout, path);
 	return release !== undefined && (await lstatIfExists(releasePaths(layout, release).image)) !== undefined;
+}
+
+/** Does the link lead to one of these directories? Also when that one is behind a link of --build-dir. */
+export async function leadsTo(layout: Layout, target: string, places: readonly string[]): Promise<boolean> {
+	const path = await followLink(layout, target);
+	return path !== undefined && places.includes(path);
 }
 
 /**
  * After a release is gone no link may dangle: it moves to the newest other build directory of ours, or goes.
+ * `gone` are the release's build directories, `places` are these and its mount point.
  * Returns what the link says now; undefined when it is gone or was another's.
  */
-export async function unselect(layout: Layout, buildDirs: readonly string[]): Promise<string | undefined> {
+export async function unselect(
+	layout: Layout,
+	gone: readonly Build[],
+	places: readonly string[],
+): Promise<string | undefined> {
 	const now = await readLinkIfExists(layout.link);
-	if (now === undefined || !buildDirs.includes(resolve(dirname(layout.link), now))) return undefined;
-	const collator = new Intl.Collator("en", { numeric: true });
-	const others: string[] = [];
-	for (const name of await readdir(layout.sourceDir)) {
-		const path = join(layout.sourceDir, name);
-		if (!name.startsWith("build-") || buildDirs.includes(path)) continue;
-		if ((await lstatIfExists(join(path, STAMP))) !== undefined) others.push(name);
-	}
-	const newest = others.toSorted(collator.compare).at(-1);
+	if (now === undefined || !(await leadsTo(layout, now, places))) return undefined;
+	const others = (await findAllBuilds(layout))
+		.filter(({ stamp, name }) => stamp !== undefined && !gone.some((build) => build.name === name))
+		.map(({ name }) => name);
+	const newest = others.toSorted(byRelease).at(-1);
 	if (newest === undefined) await unlinkIfExists(layout.link);
 	else await swapSymlink(layout.link, newest);
 	return newest;

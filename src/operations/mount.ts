@@ -1,16 +1,19 @@
 /**
  * mount: images on their mount points. Twice is once.
  *
- * Owns: making the mount point where it is missing. Leaves to others: mounting (src/mount).
+ * Owns: making the mount point where it is missing, and what may not be there. Leaves to others: mounting (src/mount).
  */
 
-import { findEntry, scan } from "../catalog.ts";
+import { type Entry, findEntry, scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { releasePaths } from "../layout.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { attempt } from "../system/failure.ts";
-import { makeDirectory } from "../system/files.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
+import { isEmptyDirectory, lstatIfExists, makeDirectory, removeEmptyDirectory } from "../system/files.ts";
+import { statTarget, type TargetStatus } from "../system/native.ts";
+import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { type Failed, forEach } from "./many.ts";
+import { LOCK_WAIT_MS } from "./mounted.ts";
 
 export interface MountOutcome {
 	release: string;
@@ -20,6 +23,7 @@ export interface MountOutcome {
 	already: boolean;
 	/** e.g. "/dev/loop3"; absent with dryRun. */
 	device?: string;
+	plan?: string[];
 }
 
 /** Mounts one release's image where its tree stood. Throws KsquashError. */
@@ -27,38 +31,71 @@ export async function mount(release: string, options: CommonOptions = {}): Promi
 	return await mountOne(await openContext(options), release);
 }
 
-export interface Failed {
-	release: string;
-	error: unknown;
-}
-
 /** Mounts every image there is; one that fails does not stop the others. */
 export async function mountAll(options: CommonOptions = {}): Promise<{ done: MountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
-	const done: MountOutcome[] = [];
-	const failed: Failed[] = [];
-	for (const { release } of await scan(context.layout)) {
-		try {
-			done.push(await mountOne(context, release));
-		} catch (error) {
-			context.signal?.throwIfAborted();
-			failed.push({ release, error });
-		}
-	}
-	return { done, failed };
+	const releases = (await scan(context.layout)).map(({ release }) => release);
+	return await forEach(context, releases, async (release) => await mountOne(context, release));
 }
 
 async function mountOne(context: Context, release: string): Promise<MountOutcome> {
-	const { image, mountPoint } = releasePaths(context.layout, release);
-	const entry = await findEntry(context.layout, release);
-	if (entry === undefined)
-		throw new KsquashError("ERR_KSQUASH_NO_RELEASE", `${release} has no image: there is no ${image}`);
-	const outcome = { release, image, target: mountPoint };
-	if (context.dryRun) return { ...outcome, already: false };
+	const { name } = releasePaths(context.layout, release);
+	if (context.dryRun) return await planned(context, release);
+	await findImage(context, release);
+	return await withLock(context, name, async () => await mountLocked(context, release), { waitMs: LOCK_WAIT_MS });
+}
+
+async function mountLocked(context: Context, release: string): Promise<MountOutcome> {
+	const { image, mountPoint } = (await findImage(context, release)).paths;
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
 		const mounter = chooseMounter(context.probe);
+		assertNotStale(release, await statTarget(mountPoint, image), mountPoint);
+		const made = (await lstatIfExists(mountPoint)) === undefined;
 		await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
-		const { already, device } = await mounter.mount(image, mountPoint);
-		return { ...outcome, already, device };
+		try {
+			const { already, device } = await mounter.mount(image, mountPoint);
+			return { release, image, target: mountPoint, already, device };
+		} catch (error) {
+			if (made) await removeEmptyDirectory(mountPoint).catch(() => false);
+			throw error;
+		}
+	});
+}
+
+/** The same checks as the real work. */
+async function planned(context: Context, release: string): Promise<MountOutcome> {
+	const { image, mountPoint } = (await findImage(context, release)).paths;
+	chooseMounter(context.probe);
+	const status = await statTarget(mountPoint, image);
+	assertNotStale(release, status, mountPoint);
+	const outcome = { release, image, target: mountPoint };
+	if (status.state === "mounted") return { ...outcome, already: true, plan: [`nothing: ${mountPoint} is mounted`] };
+	const free = status.state === "absent" || (status.state === "unmounted" && (await isEmptyDirectory(mountPoint)));
+	if (!free) {
+		const why = status.state === "unmounted" ? "it is not an empty directory" : "something else is mounted there";
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `cannot mount ${image} on ${mountPoint}: ${why}`);
+	}
+	const make = status.state === "absent" ? [`make ${mountPoint}`] : [];
+	return { ...outcome, already: false, plan: [...make, `mount ${image} on ${mountPoint}`] };
+}
+
+/** Throws ERR_KSQUASH_NO_RELEASE, or ERR_KSQUASH_IMAGE for a file that cannot be mounted. */
+async function findImage({ layout }: Context, release: string): Promise<Entry> {
+	const { image } = releasePaths(layout, release);
+	const entry = await findEntry(layout, release);
+	if (entry === undefined) {
+		throw new KsquashError("ERR_KSQUASH_NO_RELEASE", `${release} has no image: there is no ${image}`);
+	}
+	if (entry.imageProblem !== undefined) {
+		throw new KsquashError("ERR_KSQUASH_IMAGE", `cannot mount ${image}: ${entry.imageProblem}`, { path: image });
+	}
+	return entry;
+}
+
+function assertNotStale(release: string, { state }: TargetStatus, mountPoint: string): void {
+	if (state !== "stale") return;
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `an older image of ${release} is mounted on ${mountPoint}`, {
+		path: mountPoint,
+		hint: `ksquash umount ${release} && ksquash mount ${release}`,
 	});
 }

@@ -8,8 +8,10 @@ import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { buildName, LINK_KEY, releasePaths } from "../layout.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
-import { type CommonOptions, openContext, removeLeftovers, withLock } from "./context.ts";
+import { findBuilds } from "./builds.ts";
+import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "./context.ts";
 import { isOwnLink } from "./link.ts";
+import { LOCK_WAIT_MS } from "./mounted.ts";
 
 export interface SelectOptions extends CommonOptions {
 	variant?: string | undefined;
@@ -22,17 +24,37 @@ export interface SelectResult {
 	link: string;
 	/** What the link says now. */
 	target: string;
-	/** It was moved; false when it was right before, or stays what it is (`left`). */
+	/** It was (with dryRun: will be) moved; false when it was right before, or stays what it is (`left`). */
 	moved: boolean;
 	/** With onlyOwn: why the link was left alone. */
 	left?: string;
+	plan?: string[];
 }
 
-/** Throws ERR_KSQUASH_OCCUPIED where /usr/src/linux is no link, ERR_KSQUASH_NO_INPUT without a build directory. */
+/**
+ * Throws ERR_KSQUASH_OCCUPIED where /usr/src/linux is no link, ERR_KSQUASH_NO_INPUT without a build directory of ours.
+ */
 export async function select(release: string, options: SelectOptions = {}): Promise<SelectResult> {
 	const context = await openContext(options);
-	const { layout, dryRun, step } = context;
-	releasePaths(layout, release);
+	releasePaths(context.layout, release);
+	if (context.dryRun) {
+		const result = await judge(context, release, options);
+		const plan = [result.moved ? `point ${result.link} to ${result.target}` : `nothing: ${result.link} stays`];
+		return { ...result, plan };
+	}
+	await removeLeftovers(context);
+	const work = async (): Promise<SelectResult> => {
+		const result = await judge(context, release, options);
+		const { link, target } = result;
+		if (result.moved) await context.step("select", `${link} → ${target}`, async () => await swapSymlink(link, target));
+		return result;
+	};
+	return await withLock(context, LINK_KEY, work, { waitMs: LOCK_WAIT_MS });
+}
+
+/** Whether the link is to be moved (`moved`), and what it will say. */
+async function judge(context: Context, release: string, options: SelectOptions): Promise<SelectResult> {
+	const { layout } = context;
 	const target = buildName(release, options.variant);
 	const result = { release, link: layout.link, target, moved: false };
 	const stats = await lstatIfExists(layout.link);
@@ -41,22 +63,23 @@ export async function select(release: string, options: SelectOptions = {}): Prom
 		if (options.onlyOwn) return { ...result, left };
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${left}: it stays`, { path: layout.link });
 	}
+	await assertBuild(context, release, target);
 	const now = await readLinkIfExists(layout.link);
 	if (now === target) return result;
 	if (options.onlyOwn && now !== undefined && !(await isOwnLink(layout, now))) {
 		return { ...result, target: now, left: `${layout.link} points to ${now}, which is not ksquash's` };
 	}
-	if ((await lstatIfExists(join(layout.sourceDir, target))) === undefined) {
-		throw new KsquashError("ERR_KSQUASH_NO_INPUT", `${release} has no build directory: there is no ${target}`, {
-			hint: `make it first: ksquash configure ${release}`,
-		});
-	}
-	if (!dryRun) {
-		await removeLeftovers(context);
-		await step("select", `${layout.link} → ${target}`, async () => {
-			const swap = async (): Promise<void> => await swapSymlink(layout.link, target);
-			await withLock(context, LINK_KEY, swap, { waitMs: 5000 });
-		});
-	}
 	return { ...result, moved: true };
+}
+
+async function assertBuild({ layout }: Context, release: string, name: string): Promise<void> {
+	const build = (await findBuilds(layout, release)).find((found) => found.name === name);
+	if (build?.stamp !== undefined) return;
+	const hint = `make it with: ksquash configure ${release}`;
+	if ((await lstatIfExists(join(layout.sourceDir, name))) === undefined) {
+		const why = `${release} has no build directory: there is no ${name}`;
+		throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint });
+	}
+	const why = `${join(layout.sourceDir, name)} is no build directory of ksquash's for ${release}`;
+	throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint: `look at what is there; ${hint}` });
 }

@@ -4,19 +4,19 @@
  * Owns: one row a release. Leaves to others: how it looks (src/cli).
  */
 
-import { basename, resolve } from "node:path";
-import { type Entry, leftovers, scan } from "../catalog.ts";
-import { readIfExists, readLinkIfExists } from "../system/files.ts";
+import { byRelease, type Entry, leftovers, scan, withoutImage } from "../catalog.ts";
+import { type ReleasePaths, releasePaths } from "../layout.ts";
+import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.ts";
 import { statTarget, type TargetStatus } from "../system/native.ts";
-import { findBuilds } from "./builds.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
+import { type Build, buildsOf, findAllBuilds, followLink } from "./builds.ts";
+import { type CommonOptions, openContext } from "./context.ts";
 
 export interface ReleaseStatus {
 	release: string;
 	image: string;
 	mountPoint: string;
-	/** As in TargetStatus; "bad image" when there is nothing to mount. */
-	state: TargetStatus["state"] | "bad image";
+	/** As in TargetStatus; "bad image", or "no image", when there is nothing to mount. */
+	state: TargetStatus["state"] | "bad image" | "no image";
 	device?: string;
 	imageBytes: number;
 	compressor?: string;
@@ -35,6 +35,7 @@ export interface ReleaseStatus {
 
 export interface Status {
 	root: string;
+	/** In order of name: those with an image, and those of which something else is left. */
 	releases: ReleaseStatus[];
 	/** What /usr/src/linux says; absent where there is no link. */
 	link?: string;
@@ -42,48 +43,80 @@ export interface Status {
 	leftovers: string[];
 }
 
+interface Surroundings {
+	builds: Build[];
+	/** Where /usr/src/linux leads. */
+	selected: string | undefined;
+	fstab: string;
+}
+
 export async function status(options: CommonOptions = {}): Promise<Status> {
-	const context = await openContext(options);
-	const { layout } = context;
+	const { layout } = await openContext(options);
 	const link = await readLinkIfExists(layout.link);
-	const selected = link === undefined ? undefined : resolve(layout.sourceDir, link);
+	const selected = link === undefined ? undefined : await followLink(layout, link);
 	const fstab = (await readIfExists(layout.fstab))?.toString("utf8") ?? "";
+	const around = { builds: await findAllBuilds(layout), selected, fstab };
 	const entries = await scan(layout);
-	const releases = await Promise.all(entries.map(async (entry) => await describe(context, entry, selected, fstab)));
+	const known = new Set(entries.map(({ release }) => release));
+	const marked = around.builds.flatMap(({ stamp }) => stamp?.release ?? []);
+	const others = [...new Set([...(await withoutImage(layout)), ...marked])].filter((release) => !known.has(release));
+	const rows = [
+		...entries.map(async (entry) => await describe(entry, around)),
+		...others.map(async (release) => await describeRest(releasePaths(layout, release), around)),
+	];
+	const releases = (await Promise.all(rows)).toSorted((a, b) => byRelease(a.release, b.release));
 	const left = (await leftovers(layout)).map(({ path }) => path);
 	return { root: layout.root, releases, ...(link === undefined ? {} : { link }), leftovers: left };
 }
 
-async function describe(
-	{ layout }: Context,
-	entry: Entry,
-	selected: string | undefined,
-	fstab: string,
-): Promise<ReleaseStatus> {
-	const { release, paths, info, manifest } = entry;
+async function describe(entry: Entry, around: Surroundings): Promise<ReleaseStatus> {
+	const { paths, info, manifest } = entry;
 	const target = await statTarget(paths.mountPoint, paths.image);
-	const builds = await findBuilds(layout, release);
 	const imageBytes = info?.fileSize ?? 0;
 	const source = manifest && { bytes: manifest.content.bytes, entries: manifest.content.entries };
 	return {
-		release,
-		image: paths.image,
-		mountPoint: paths.mountPoint,
+		...surroundings(paths, target, around),
 		state: entry.imageProblem === undefined ? target.state : "bad image",
-		...(target.device === undefined ? {} : { device: target.device }),
 		imageBytes,
 		...(info ? { compressor: info.compressor } : {}),
 		// The image, its manifest and the mount point are three inodes.
 		...(source ? { source, saved: { bytes: source.bytes - imageBytes, inodes: source.entries - 3 } } : {}),
-		buildDirs: builds.map(({ path, owner, stamp }) => ({
+		problems: problems(entry, target),
+	};
+}
+
+/** A release without an image: a mount whose image was deleted, a tree set aside, a build directory, a manifest. */
+async function describeRest(paths: ReleasePaths, around: Surroundings): Promise<ReleaseStatus> {
+	const { image, mountPoint, release, setAside, rest } = paths;
+	const target = await statTarget(mountPoint, image);
+	const found = [`there is no ${image}`];
+	if (target.state === "mounted") {
+		found.push(`its mount is the last copy; bring the image back with: cp ${target.device} ${image}`);
+	}
+	if ((await lstatIfExists(setAside)) !== undefined) {
+		found.push(`its tree is in ${setAside}: ksquash pack ${release} puts it back and packs it`);
+	}
+	if ((await lstatIfExists(rest)) !== undefined) found.push(`${rest} is what was left of its tree`);
+	const state = target.state === "mounted" ? target.state : "no image";
+	return { ...surroundings(paths, target, around), state, imageBytes: 0, problems: found };
+}
+
+function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selected, fstab }: Surroundings) {
+	const { release, image, mountPoint } = paths;
+	const own = buildsOf(builds, release);
+	return {
+		release,
+		image,
+		mountPoint,
+		...(target.device === undefined ? {} : { device: target.device }),
+		buildDirs: own.map(({ path, owner, stamp }) => ({
 			path,
 			owner: owner.name,
 			configured: stamp?.config !== undefined,
 			ours: stamp !== undefined,
 		})),
-		selected: builds.some(({ path, name }) => selected === path || basename(selected ?? "") === name),
-		boot: isInFstab(fstab, paths.mountPoint) ? "fstab" : "no",
-		problems: problems(entry, target),
+		selected: own.some(({ path }) => selected === path),
+		boot: isInFstab(fstab, mountPoint) ? ("fstab" as const) : ("no" as const),
 	};
 }
 
@@ -91,7 +124,7 @@ function isInFstab(fstab: string, mountPoint: string): boolean {
 	return fstab.split("\n").some((line) => !/^\s*#/.test(line) && line.trim().split(/\s+/)[1] === mountPoint);
 }
 
-function problems({ release, imageProblem, manifestProblem, setAside, paths }: Entry, target: TargetStatus): string[] {
+function problems({ release, imageProblem, manifestProblem, aside, paths }: Entry, target: TargetStatus): string[] {
 	const found: string[] = [];
 	if (imageProblem !== undefined) found.push(`${paths.image}: ${imageProblem}`);
 	else if (manifestProblem !== undefined) found.push(`no manifest: ${manifestProblem}`);
@@ -100,8 +133,8 @@ function problems({ release, imageProblem, manifestProblem, setAside, paths }: E
 	}
 	if (target.state === "hidden") found.push(`its mount is hidden by a later mount above ${paths.mountPoint}`);
 	if (target.state === "other") found.push(`something else is mounted on ${paths.mountPoint}`);
-	if (setAside !== undefined) {
-		found.push(`an interrupted run set a tree aside in ${setAside}: ksquash pack ${release} compares and removes it`);
+	if (aside !== undefined) {
+		found.push(`an interrupted run left a tree in ${aside}: ksquash pack ${release} compares and removes it`);
 	}
 	return found;
 }

@@ -4,17 +4,21 @@
  * Owns: what counts as ours to unmount. Leaves to others: the call and the holders' names (src/mount).
  */
 
-import { scan } from "../catalog.ts";
+import { scan, withoutImage } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
-import { releasePaths } from "../layout.ts";
+import { type ReleasePaths, releasePaths } from "../layout.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { statTarget } from "../system/native.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
+import { type FileId, statTarget } from "../system/native.ts";
+import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { type Failed, forEach } from "./many.ts";
+import { assertNotLastCopy, assertUnused, LOCK_WAIT_MS, ownMount } from "./mounted.ts";
 
 export interface UmountOptions extends CommonOptions {
 	/** Detach it although it is busy: it lives on, unseen, until its last user ends. */
 	lazy?: boolean | undefined;
+	/** Also a mount whose image was deleted: it is the last copy. */
+	force?: boolean | undefined;
 }
 
 export interface UmountOutcome {
@@ -24,6 +28,7 @@ export interface UmountOutcome {
 	already: boolean;
 	/** Another namespace, or a lazy umount's users, still hold the image. */
 	stillHeld: boolean;
+	plan?: string[];
 }
 
 /** Unmounts one release. Throws ERR_KSQUASH_BUSY with the holders named, ERR_KSQUASH_OCCUPIED for what is not ours. */
@@ -32,48 +37,49 @@ export async function umount(release: string, options: UmountOptions = {}): Prom
 }
 
 /** Unmounts every release; one that is busy does not stop the others. */
-export async function umountAll(
-	options: UmountOptions = {},
-): Promise<{ done: UmountOutcome[]; failed: { release: string; error: unknown }[] }> {
+export async function umountAll(options: UmountOptions = {}): Promise<{ done: UmountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
-	const done: UmountOutcome[] = [];
-	const failed: { release: string; error: unknown }[] = [];
-	for (const { release } of await scan(context.layout)) {
-		try {
-			done.push(await umountOne(context, release, options));
-		} catch (error) {
-			context.signal?.throwIfAborted();
-			failed.push({ release, error });
-		}
-	}
-	return { done, failed };
+	const releases = (await scan(context.layout)).map(({ release }) => release);
+	releases.push(...(await withoutImage(context.layout)));
+	return await forEach(context, releases, async (release) => await umountOne(context, release, options));
 }
 
 async function umountOne(context: Context, release: string, options: UmountOptions): Promise<UmountOutcome> {
-	const { image, mountPoint } = releasePaths(context.layout, release);
-	const outcome = { release, target: mountPoint, already: false, stillHeld: false };
+	const paths = releasePaths(context.layout, release);
+	const outcome = { release, target: paths.mountPoint, already: false, stillHeld: false };
+	const before = await mountedFile(paths, options);
+	if (before === undefined) {
+		const plan = [`nothing: ${paths.mountPoint} is not mounted`];
+		return { ...outcome, already: true, ...(context.dryRun ? { plan } : {}) };
+	}
+	if (context.dryRun) {
+		if (!options.lazy) await assertUnused(paths.mountPoint);
+		return { ...outcome, plan: [`unmount ${paths.mountPoint}${options.lazy ? " (lazily)" : ""}`] };
+	}
+	const work = async (): Promise<UmountOutcome> => {
+		const file = await mountedFile(paths, options);
+		if (file === undefined) return { ...outcome, already: true };
+		return await context.step("umount", paths.mountPoint, async () => {
+			const mounter = chooseMounter(context.probe);
+			const { stillHeld } = await mounter.umount(paths.mountPoint, { lazy: options.lazy ?? false, expect: file });
+			if (stillHeld) {
+				context.warn(`the image is off ${paths.mountPoint}, but still held elsewhere (another mount namespace?)`);
+			}
+			return { ...outcome, stillHeld };
+		});
+	};
+	return await withLock(context, paths.name, work, { waitMs: LOCK_WAIT_MS });
+}
+
+/** The image that is mounted there and may go; undefined where nothing is mounted. */
+async function mountedFile(paths: ReleasePaths, { force }: UmountOptions): Promise<FileId | undefined> {
+	const { release, image, mountPoint } = paths;
 	const status = await statTarget(mountPoint, image);
-	if (status.state === "unmounted" || status.state === "absent") {
-		const known = (await lstatIfExists(image)) !== undefined || status.state === "unmounted";
-		if (known) return { ...outcome, already: true };
+	if (status.state === "absent" && (await lstatIfExists(image)) === undefined) {
 		throw new KsquashError("ERR_KSQUASH_NO_RELEASE", `${release} is not here: neither ${image} nor ${mountPoint}`);
 	}
-	if (status.state === "hidden") {
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `the mount on ${mountPoint} is hidden by a later mount above it`, {
-			hint: "unmount what covers it first (findmnt shows it)",
-		});
-	}
-	if (status.state === "other" || status.file === undefined) {
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `what is mounted on ${mountPoint} is not ${image}`, {
-			hint: "it was not mounted by ksquash: umount(8) takes it away",
-		});
-	}
-	if (context.dryRun) return outcome;
-	const { file } = status;
-	return await context.step("umount", mountPoint, async () => {
-		const mounter = chooseMounter(context.probe);
-		const { stillHeld } = await mounter.umount(mountPoint, { lazy: options.lazy ?? false, expect: file });
-		if (stillHeld) context.warn(`the image is off ${mountPoint}, but still held elsewhere (another mount namespace?)`);
-		return { ...outcome, stillHeld };
-	});
+	if (status.state === "unmounted" || status.state === "absent") return undefined;
+	const file = ownMount(paths, status);
+	if (!force) await assertNotLastCopy(paths, status);
+	return file;
 }

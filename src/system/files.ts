@@ -7,7 +7,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
-import { lstat, mkdir, open, readFile, readlink, rename, symlink, unlink } from "node:fs/promises";
+import { lstat, mkdir, open, opendir, readFile, readlink, rename, rmdir, symlink, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileId } from "./native.ts";
 
@@ -112,6 +112,60 @@ export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
 	const first = await mkdir(path, { recursive: true, mode });
 	if (first === undefined) return;
 	for (let made = path; made.length >= first.length; made = dirname(made)) await fsyncPath(dirname(made));
+}
+
+/** Removes an empty directory. False where something is in it or mounted on it; true also where there is none. */
+export async function removeEmptyDirectory(path: string): Promise<boolean> {
+	// On a read-only file system rmdir(2) says EROFS for what is not there, too.
+	if ((await lstatIfExists(path)) === undefined) return true;
+	try {
+		await rmdir(path);
+	} catch (error) {
+		if (hasCode(error, "ENOENT")) return true;
+		if (["ENOTEMPTY", "EEXIST", "EBUSY", "ENOTDIR"].some((code) => hasCode(error, code))) return false;
+		throw error;
+	}
+	await fsyncPath(dirname(path));
+	return true;
+}
+
+export async function isEmptyDirectory(path: string): Promise<boolean> {
+	const directory = await opendir(path);
+	try {
+		return (await directory.read()) === null;
+	} finally {
+		await directory.close();
+	}
+}
+
+/** A directory held open: `path` leads to this very one, whatever its names become meanwhile. proc_pid_fd(5). */
+export interface PinnedDirectory {
+	path: string;
+	id: FileId;
+	uid: number;
+	gid: number;
+	close(): Promise<void>;
+}
+
+/** undefined where there is no directory (a link is none). */
+export async function pinDirectory(path: string): Promise<PinnedDirectory | undefined> {
+	const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+	let handle: Awaited<ReturnType<typeof open>>;
+	try {
+		handle = await open(path, flags);
+	} catch (error) {
+		if (["ENOENT", "ENOTDIR", "ELOOP"].some((code) => hasCode(error, code))) return undefined;
+		throw error;
+	}
+	const stats = await handle.stat({ bigint: true });
+	const close = async (): Promise<void> => await handle.close();
+	return {
+		path: `/proc/self/fd/${handle.fd}`,
+		id: fileId(stats),
+		uid: Number(stats.uid),
+		gid: Number(stats.gid),
+		close,
+	};
 }
 
 /** The identity that the native verbs use. */

@@ -6,7 +6,8 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Difference, TreeList } from "./native.ts";
+import { TextDecoder } from "node:util";
+import type { Difference, NativePath, TreeList } from "./native.ts";
 
 export interface ListEntry {
 	type: "d" | "f" | "l" | "c" | "b" | "p" | "s";
@@ -77,6 +78,28 @@ export function diffLists(a: TreeList, b: TreeList, names: readonly [string, str
 export function escapePath(path: string): string {
 	// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is for
 	return path.replace(/[\u0000-\u0020\u007f\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`);
+}
+
+/** The same of a path as the add-on gives it: where it is bytes, those that are not UTF-8 are escaped, too. */
+export function escapeNative(path: NativePath): string {
+	if (typeof path === "string") return escapePath(path);
+	const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+	let text = "";
+	for (let at = 0; at < path.length; ) {
+		const length = [1, 2, 3, 4].find((n) => at + n <= path.length && decodes(decoder, path.subarray(at, at + n)));
+		if (length === undefined) text += `\\${(path[at] as number).toString(8).padStart(3, "0")}`;
+		else text += escapePath(decoder.decode(path.subarray(at, at + length)));
+		at += length ?? 1;
+	}
+	return text;
+}
+
+function decodes(decoder: TextDecoder, bytes: Uint8Array): boolean {
+	try {
+		return decoder.decode(bytes).length > 0;
+	} catch {
+		return false;
+	}
 }
 
 function formatLine(entry: ListEntry): string {

@@ -79,7 +79,7 @@ describe("install of a tree in its place", () => {
 		const replaced = await pack(tree, { root: scratch.root, replaceSource: true });
 		expect(replaced).toMatchObject({ already: true, source: "replaced", kept: [".git"] });
 		expect(existsSync(join(tree, ".git"))).toBe(false);
-		const aside = scratch.path(`usr/src/.linux-${smallRelease}.replaced`);
+		const aside = scratch.path(`usr/src/.linux-${smallRelease}.rest`);
 		expect(readFileSync(join(aside, ".git/HEAD"), "utf8")).toContain("refs");
 	});
 

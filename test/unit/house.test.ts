@@ -24,7 +24,7 @@ function part(path: string): string {
 }
 
 /** What operations share, and what is no verb. */
-const shared = ["operations/context", "operations/builds", "operations/keep", "operations/link"];
+const shared = ["aside", "builds", "context", "keep", "link", "many", "mounted"].map((name) => `operations/${name}`);
 
 function allowed(from: string, to: string): boolean {
 	if (from === to || to === "errors" || to === "system") return from !== "errors";

@@ -1,20 +1,22 @@
 /**
  * pack: a tree or tarball becomes an image that is proved equal to it; then, where that is wanted, the source goes.
  *
- * Owns: the choice between the ways, the locks, leftovers of dead runs, and the plan of a dry run.
- * Leaves to others: the ways (tree.ts, tarball.ts).
+ * Owns: the choice between the ways, the locks, and leftovers of dead runs.
+ * Leaves to others: the ways (tree.ts, tarball.ts) and the plan of a dry run (plan.ts).
  */
 
-import { findEntry } from "../../catalog.ts";
+import { type Entry, findEntry } from "../../catalog.ts";
+import { KsquashError } from "../../errors.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { releasePaths, tarballKey } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
+import { finishReplacement } from "../aside.ts";
 import { openContext, removeLeftovers, withLock } from "../context.ts";
-import { describe, type Job, type PackResult } from "./job.ts";
+import { assertGood, describe, type Job, type PackResult } from "./job.ts";
 import { type PackOptions, resolveOptions } from "./options.ts";
+import { plan } from "./plan.ts";
 import { settlePair } from "./publish.ts";
-import { finishReplacement } from "./replace.ts";
-import { openSource, type Source } from "./source.ts";
+import { openSource } from "./source.ts";
 import { packTarball } from "./tarball.ts";
 import { packTree } from "./tree.ts";
 
@@ -33,19 +35,12 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const tools = await squashfs.tools();
 	const resolved = await resolveOptions(context, tools, options);
 	const job = { context, tools, resolved, options, mountable: mountProblem(context.probe) === undefined };
+	if (opened.kind === "packed") assertNothingAsked(opened.release, options);
 	if (context.dryRun) return await plan(job, opened, source);
 	await removeLeftovers(context);
 	if (opened.kind === "packed") {
-		const paths = releasePaths(context.layout, opened.release);
-		const done = await withLock(context, paths.name, async () => {
-			await settlePair(paths, context.signal);
-			const rest = await finishReplacement(context, paths);
-			if ((await findEntry(context.layout, opened.release)) === undefined) return undefined;
-			const kept = rest?.kept ?? [];
-			return await describe(context, opened.release, { already: true, source: "replaced", kept });
-		});
 		// Without an image the tree is back in its place: it is packed like any other.
-		return done ?? (await pack(source, options));
+		return (await completePacked(job, opened.release)) ?? (await pack(source, options));
 	}
 	if (opened.kind === "tree") {
 		const key = releasePaths(context.layout, opened.release).name;
@@ -54,21 +49,33 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	return await withLock(context, tarballKey(opened.tarball.id), async () => await packTarball(job, opened));
 }
 
-async function plan({ context, resolved, tools }: Job, source: Source, given: string): Promise<PackResult> {
-	const release = source.kind === "tarball" ? undefined : source.release;
-	const outcome = { already: source.kind === "packed", source: "kept" as const, kept: [] };
-	const target = release === undefined ? context.layout.sourceDir : releasePaths(context.layout, release).image;
-	const steps = [
-		`pack ${given} into ${target} (${resolved.preset}: ${resolved.compression.compressor}, ${tools.tool})`,
-	];
-	steps.push("prove the image equal to its source");
-	if (source.kind !== "packed" && source.fate !== "keep") {
-		const path = source.kind === "tree" ? source.tree.path : source.tarball.path;
-		steps.push(source.fate === "replace" ? `mount it in the place of ${path} and remove the tree` : `remove ${path}`);
-	}
-	const done = source.kind === "packed" ? ["nothing: it is packed already"] : steps;
-	if (release === undefined) {
-		return { release: "", image: "", mountPoint: "", ...outcome, imageBytes: 0, entries: 0, bytes: 0, plan: done };
-	}
-	return { ...(await describe(context, release, outcome)), plan: done };
+/** What an interrupted run left is completed; undefined when its tree is back in its place, without an image. */
+async function completePacked(job: Job, release: string): Promise<PackResult | undefined> {
+	const { context } = job;
+	const paths = releasePaths(context.layout, release);
+	return await withLock(context, paths.name, async () => {
+		await settlePair(paths, context.signal);
+		const replaced = await finishReplacement(context, paths);
+		const entry = await findEntry(context.layout, release);
+		if (entry === undefined) return undefined;
+		assertGood(entry);
+		warnOfOtherWishes(job, entry);
+		const kept = replaced?.kept ?? [];
+		const source = replaced === undefined || kept.length > 0 ? "absent" : "replaced";
+		return await describe(context, release, { already: true, source, kept });
+	});
+}
+
+/** Only the source can be packed anew, and it is gone. */
+function assertNothingAsked(packed: string, { replace, release }: PackOptions): void {
+	const asked = replace ? "--replace" : release !== undefined && release !== packed ? "--release" : undefined;
+	if (asked === undefined) return;
+	const why = `${packed} is packed already and its tree is gone: there is nothing that ${asked} could pack`;
+	throw new KsquashError("ERR_KSQUASH_USAGE", why, { hint: "give the tarball, or another copy of the tree" });
+}
+
+function warnOfOtherWishes({ context, options, resolved }: Job, { release, manifest }: Entry): void {
+	const asked = [options.preset, options.compressor, options.blockSize].some((wish) => wish !== undefined);
+	if (!asked || manifest === undefined || manifest.preset === resolved.preset) return;
+	context.warn(`${release} stays as it was packed (${manifest.preset}): --replace with its tarball packs it anew`);
 }

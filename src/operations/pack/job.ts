@@ -20,8 +20,8 @@ export interface PackResult {
 	mountPoint: string;
 	/** The release had an image of this very content already; none was written. */
 	already: boolean;
-	/** What became of the source. */
-	source: "kept" | "replaced" | "removed";
+	/** What became of the source; absent: its tree gave way to the image before. */
+	source: "kept" | "replaced" | "removed" | "absent";
 	/** Entries of the source that stay because they changed or are not in the image. */
 	kept: string[];
 	imageBytes: number;

@@ -5,15 +5,16 @@
  * Leaves to others: reading either (src/source).
  */
 
-import { lstat, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { type Layout, releaseAt, releasePaths } from "../../layout.ts";
 import { inspectTarball, type Tarball } from "../../source/tarball.ts";
 import { type KernelTree, readTree } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
-import { lstatIfExists } from "../../system/files.ts";
+import { isEmptyDirectory, lstatIfExists } from "../../system/files.ts";
 import { assertRelease, isRelease } from "../../system/names.ts";
+import { statTarget } from "../../system/native.ts";
 
 export type Fate =
 	/** It stands where the mount point will be: exchanged with it, then removed. */
@@ -70,24 +71,16 @@ async function locate(layout: Layout, given: string): Promise<string> {
 
 /** The tree is gone from its place, and its image is there, or the tree itself, set aside by an interrupted run. */
 async function wasPacked(layout: Layout, release: string, path: string): Promise<boolean> {
-	const { image, setAside } = releasePaths(layout, release);
-	const aside = (await lstatIfExists(setAside)) !== undefined;
+	const { image, setAside, rest } = releasePaths(layout, release);
+	const left = await Promise.all([setAside, rest].map(lstatIfExists));
+	const aside = left.some((stats) => stats !== undefined);
 	if (!aside && (await lstatIfExists(image)) === undefined) return false;
 	const here = await lstatIfExists(path);
 	if (here === undefined) return aside;
 	if (!here.isDirectory()) return false;
-	const mounted = here.dev !== (await lstat(layout.sourceDir, { bigint: true })).dev;
-	return mounted || (await attempt(`read ${path}`, isEmpty(path)));
-}
-
-async function isEmpty(path: string): Promise<boolean> {
-	const { opendir } = await import("node:fs/promises");
-	const directory = await opendir(path);
-	try {
-		return (await directory.read()) === null;
-	} finally {
-		await directory.close();
-	}
+	const { state } = await attempt(`look at ${path}`, statTarget(path, image));
+	if (state !== "unmounted") return state === "mounted" || state === "stale";
+	return await attempt(`read ${path}`, isEmptyDirectory(path));
 }
 
 /** Only a tree that stands where its mount point will be goes by itself; a checkout goes only when that is said. */

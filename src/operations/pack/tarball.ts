@@ -11,12 +11,13 @@ import { type Proof, proveList } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { releasePaths, tarballKey, temporaryImage } from "../../layout.ts";
 import type { Tarball } from "../../source/tarball.ts";
+import { attempt } from "../../system/failure.ts";
 import { fileId, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
+import { finishReplacement } from "../aside.ts";
 import { type Context, withLock } from "../context.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertSpace } from "./options.ts";
 import { settlePair } from "./publish.ts";
-import { finishReplacement } from "./replace.ts";
 import type { Source } from "./source.ts";
 import { withTemporary, writeFromTarball } from "./write.ts";
 
@@ -59,7 +60,13 @@ async function packedFrom(context: Context, tarball: Tarball, release?: string):
 	const sha256 = await context.step("check", `has ${tarball.path} been packed before?`, async () => {
 		return await fileSha256(tarball.path, context.signal);
 	});
-	return origins.find(({ manifest }) => manifest?.origin.sha256 === sha256);
+	const entry = origins.find(({ manifest }) => manifest?.origin.sha256 === sha256);
+	if (entry === undefined || entry.imageProblem !== undefined) return undefined;
+	// A manifest says what the image was: one that was damaged since is no reason to make none.
+	const now = await context.step("check", `is ${entry.paths.image} still what was packed?`, async () => {
+		return await attempt(`read ${entry.paths.image}`, fileSha256(entry.paths.image, context.signal));
+	});
+	return now === entry.manifest?.image.sha256 ? entry : undefined;
 }
 
 /** Only the very file that was read goes. */

@@ -12,18 +12,12 @@ import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts
 import { mountProblem } from "../../mount/mounter.ts";
 import { assertSameTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
-import { flushFile, listTree, statTarget } from "../../system/native.ts";
+import { listTree, statTarget } from "../../system/native.ts";
+import { assertNothingAside, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertSpace } from "./options.ts";
 import { settlePair } from "./publish.ts";
-import {
-	assertIdle,
-	assertNothingAside,
-	finishReplacement,
-	type Replaced,
-	removeSource,
-	replaceTree,
-} from "./replace.ts";
+import { assertIdle, removeSource, replaceTree } from "./replace.ts";
 import type { Source } from "./source.ts";
 import { withTemporary, writeFromTree } from "./write.ts";
 
@@ -45,8 +39,7 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 		proof = await context.step("prove", label, async () => {
 			assertGood(entry);
 			// It may have been written a second ago, by whomever: the proof reads the disk, not the cache.
-			await attempt(`write ${paths.image} to the disk`, flushFile(paths.image));
-			await attempt("write the names to the disk", flushFile(context.layout.sourceDir));
+			await ensureOnDisk(paths);
 			const request = { ...image, image: paths.image, tree: tree.path, exclude: VERSION_CONTROL };
 			const result = await proveTree(request).catch((error: unknown) => {
 				throw otherContent(error, entry, tree.path);

@@ -1,0 +1,164 @@
+/**
+ * A tree that has given way to its image: its removal, and what an interrupted run left of it.
+ *
+ * Owns: the two names of such a tree. Set aside it is whole, and goes back to its place where there is no image; once
+ * its removal has begun it is a rest, which the image alone completes.
+ * Leaves to others: the exchange (pack/replace.ts) and the proof (src/image/proof.ts), without which nothing goes.
+ */
+
+import { chmod, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { KsquashError } from "../errors.ts";
+import { proveTree } from "../image/proof.ts";
+import { squashfs } from "../image/squashfs.ts";
+import type { ReleasePaths } from "../layout.ts";
+import { chooseMounter } from "../mount/mounter.ts";
+import { VERSION_CONTROL } from "../source/tree.ts";
+import { attempt } from "../system/failure.ts";
+import { isEmptyDirectory, lstatIfExists, removeEmptyDirectory } from "../system/files.ts";
+import { flushFile, removeTree, renameNew } from "../system/native.ts";
+import type { Context } from "./context.ts";
+
+export interface Replaced {
+	/** Entries that were removed. */
+	removed: number;
+	/** What stays of the tree because it changed or never was in the image; below `rest`. */
+	kept: string[];
+	rest?: string;
+}
+
+/** mkdir and its mode, whatever the umask: everybody may look into a mount point. */
+export async function makeMountPoint(path: string): Promise<void> {
+	await mkdir(path);
+	await chmod(path, 0o755);
+}
+
+/** Removes the tree that was set aside. `snapshot` is what its proof saw. */
+export async function removeAside(context: Context, paths: ReleasePaths, snapshot: Uint8Array): Promise<Replaced> {
+	await attempt(`begin the removal of ${paths.setAside}`, renameNew(paths.setAside, paths.rest));
+	return await removeProved(context, paths.rest, snapshot);
+}
+
+/** Removes what is still as its proof saw it. */
+export async function removeProved(context: Context, path: string, snapshot: Uint8Array): Promise<Replaced> {
+	const result = await context.step(
+		"remove",
+		"remove the proved tree",
+		async (tick) =>
+			await removeTree({
+				path,
+				expect: snapshot,
+				signal: context.signal,
+				onProgress: ({ entries }) => tick({ done: entries, unit: "entries" }),
+			}),
+		({ removed }) => `${removed} entries`,
+	);
+	if (result.keptCount === 0) return { removed: result.removed, kept: [] };
+	context.warn(`${result.keptCount} entries changed after the proof or are not in the image; they stay in ${path}`);
+	return { removed: result.removed, kept: result.kept, rest: path };
+}
+
+/** An empty directory of an interrupted run goes; what a run has kept there stays, and is in the way. */
+export async function assertNothingAside(
+	{ setAside, rest, mountPoint }: ReleasePaths,
+	{ dryRun = false }: { dryRun?: boolean } = {},
+): Promise<void> {
+	for (const path of [setAside, rest]) {
+		const free = dryRun ? isAbsentOrEmpty(path) : removeEmptyDirectory(path);
+		if (await attempt(`remove the empty directory ${path}`, free)) continue;
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there: an earlier run kept it for ${mountPoint}`, {
+			path,
+			hint: "look at what is in it and move it away, or pack with --keep-source",
+		});
+	}
+}
+
+/** The image and its names reach the disk, and the next read comes from there: by whomever it was written, and when. */
+export async function ensureOnDisk({ image, manifest }: ReleasePaths): Promise<void> {
+	await attempt(`write ${image} to the disk`, flushFile(image));
+	if ((await lstatIfExists(manifest)) !== undefined) {
+		await attempt(`write ${manifest} to the disk`, flushFile(manifest));
+	}
+	await attempt(`write ${dirname(image)} to the disk`, flushFile(dirname(image)));
+}
+
+/**
+ * Completes what an interrupted run began: the tree, or the rest of one, is compared with the image, then removed.
+ * A proof is never remembered. Returns undefined where there is nothing (any more); throws ERR_KSQUASH_OCCUPIED for a
+ * rest whose image is gone. With `remount` the image is mounted in the tree's place first.
+ */
+export async function finishReplacement(
+	context: Context,
+	paths: ReleasePaths,
+	{ remount = true }: { remount?: boolean } = {},
+): Promise<Replaced | undefined> {
+	const [whole, rest] = [await isThere(paths.setAside), await isThere(paths.rest)];
+	if (!whole && !rest) return undefined;
+	if ((await lstatIfExists(paths.image)) === undefined) {
+		if (rest) throw imageGone(paths);
+		return await restore(context, paths);
+	}
+	await ensureOnDisk(paths);
+	if (remount) await mountInPlace(context, paths);
+	if (!whole) return await finish(context, paths, true);
+	if (rest) await assertNothingAside({ ...paths, setAside: paths.rest });
+	return await finish(context, paths, false);
+}
+
+async function isAbsentOrEmpty(path: string): Promise<boolean> {
+	return (await lstatIfExists(path)) === undefined || (await isEmptyDirectory(path));
+}
+
+/** Not empty: an empty one is what a removal leaves last, and goes. */
+async function isThere(path: string): Promise<boolean> {
+	return !(await attempt(`remove the empty directory ${path}`, removeEmptyDirectory(path)));
+}
+
+async function mountInPlace(context: Context, { image, mountPoint }: ReleasePaths): Promise<void> {
+	if ((await lstatIfExists(mountPoint)) === undefined) {
+		await attempt(`make ${mountPoint}`, makeMountPoint(mountPoint));
+	}
+	await chooseMounter(context.probe).mount(image, mountPoint);
+}
+
+/** What differs from the image was changed by somebody: then all of it stays, and is named. */
+async function finish(context: Context, paths: ReleasePaths, begun: boolean): Promise<Replaced> {
+	const tree = begun ? paths.rest : paths.setAside;
+	let snapshot: Uint8Array | undefined;
+	try {
+		({ snapshot } = await context.step("prove", `compare ${tree} with the image`, async (tick) => {
+			return await proveTree({
+				format: squashfs,
+				image: paths.image,
+				tree,
+				exclude: VERSION_CONTROL,
+				subset: begun,
+				mountable: true,
+				signal: context.signal,
+				onProgress: ({ bytes }) => tick({ done: bytes, unit: "bytes" }),
+			});
+		}));
+	} catch (error) {
+		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_PROOF") throw error;
+		context.warn(`${error.message}; it stays: ${error.notes.join("; ")}`);
+		return { removed: 0, kept: [...error.notes], rest: tree };
+	}
+	if (snapshot === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a tree without a snapshot");
+	return begun ? await removeProved(context, tree, snapshot) : await removeAside(context, paths, snapshot);
+}
+
+/** Without an image a whole tree goes back to its place. */
+async function restore(context: Context, { setAside, mountPoint }: ReleasePaths): Promise<undefined> {
+	await attempt(`remove the empty directory ${mountPoint}`, removeEmptyDirectory(mountPoint));
+	await attempt(`put ${setAside} back to ${mountPoint}`, renameNew(setAside, mountPoint));
+	context.warn(`an interrupted run had set the tree aside and there is no image: it is back in ${mountPoint}`);
+	return undefined;
+}
+
+function imageGone({ rest, image }: ReleasePaths): KsquashError {
+	const what = `${rest} is what was left of a tree when its removal broke off, and the image that holds all of it`;
+	return new KsquashError("ERR_KSQUASH_OCCUPIED", `${what} is gone: ${image}`, {
+		path: rest,
+		hint: `put the image back and run this again; without it, move ${rest} away and get the source anew`,
+	});
+}

@@ -1,0 +1,29 @@
+/**
+ * One operation on many releases: one that fails does not stop the others.
+ */
+
+import type { Context } from "./context.ts";
+
+export interface Failed {
+	release: string;
+	error: unknown;
+}
+
+/** Ends early only when the work is cancelled. */
+export async function forEach<T>(
+	{ signal }: Context,
+	releases: readonly string[],
+	work: (release: string) => Promise<T>,
+): Promise<{ done: T[]; failed: Failed[] }> {
+	const done: T[] = [];
+	const failed: Failed[] = [];
+	for (const release of releases) {
+		try {
+			done.push(await work(release));
+		} catch (error) {
+			signal?.throwIfAborted();
+			failed.push({ release, error });
+		}
+	}
+	return { done, failed };
+}

@@ -1,0 +1,46 @@
+/**
+ * What stands on a release's mount point: whether it is ours to take away, and who is in the way.
+ */
+
+import { KsquashError } from "../errors.ts";
+import type { ReleasePaths } from "../layout.ts";
+import { holderLines } from "../mount/direct.ts";
+import { attempt } from "../system/failure.ts";
+import { lstatIfExists } from "../system/files.ts";
+import { type FileId, holders, type TargetStatus } from "../system/native.ts";
+
+/** For a release's lock: long enough for a mount or umount; a pack takes longer than anybody wants to wait. */
+export const LOCK_WAIT_MS = 5000;
+
+/** The image mounted on a release's mount point. Throws ERR_KSQUASH_OCCUPIED for a mount that is hidden or not ours. */
+export function ownMount({ image, mountPoint }: ReleasePaths, { state, file }: TargetStatus): FileId {
+	if (state === "hidden") {
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `the mount on ${mountPoint} is hidden by a later mount above it`, {
+			path: mountPoint,
+			hint: "unmount what covers it first (findmnt shows it)",
+		});
+	}
+	if (state === "other" || file === undefined) {
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `what is mounted on ${mountPoint} is not ${image}`, {
+			path: mountPoint,
+			hint: "it was not mounted by ksquash: umount(8) takes it away",
+		});
+	}
+	return file;
+}
+
+/** The blocks of a deleted image live as long as its mount: after that its content is gone for good. */
+export async function assertNotLastCopy({ image, mountPoint }: ReleasePaths, status: TargetStatus): Promise<void> {
+	if (!status.deleted || (await lstatIfExists(image)) !== undefined) return;
+	throw new KsquashError("ERR_KSQUASH_BUSY", `${image} was deleted: the mount on ${mountPoint} is its last copy`, {
+		path: mountPoint,
+		hint: `bring it back with: cp ${status.device ?? "the loop device"} ${image}; or give the content up with --force`,
+	});
+}
+
+/** Throws ERR_KSQUASH_BUSY with every process named that has something open at or below the path. */
+export async function assertUnused(path: string): Promise<void> {
+	const found = await attempt(`look for users of ${path}`, holders(path));
+	if (found.length === 0) return;
+	throw new KsquashError("ERR_KSQUASH_BUSY", `${path} is in use`, { path, notes: holderLines(found) });
+}

@@ -1,0 +1,64 @@
+/**
+ * What pack would do, for a dry run: the same checks, and one sentence for each step.
+ */
+
+import { findEntry } from "../../catalog.ts";
+import { type ReleasePaths, releasePaths } from "../../layout.ts";
+import { lstatIfExists } from "../../system/files.ts";
+import { assertNothingAside } from "../aside.ts";
+import { assertGood, describe, type Job, type PackResult } from "./job.ts";
+import { assertIdle } from "./replace.ts";
+import type { Source } from "./source.ts";
+
+export async function plan(job: Job, source: Source, given: string): Promise<PackResult> {
+	const { layout } = job.context;
+	if (source.kind === "tarball") {
+		const steps = [write(job, given, `${layout.sourceDir}/linux-REL.sqfs, REL being what its Makefile says`), prove];
+		if (!job.options.replace) steps.push("where that image is there already: compare it, and refuse other content");
+		if (source.fate === "remove") steps.push(`remove ${source.tarball.path}`);
+		const none = { already: false, source: "kept" as const, kept: [], imageBytes: 0, entries: 0, bytes: 0 };
+		return { release: "", image: "", mountPoint: "", ...none, plan: steps };
+	}
+	const paths = releasePaths(layout, source.release);
+	const steps = source.kind === "packed" ? await completion(paths) : await treeSteps(job, source, paths, given);
+	const already = (await lstatIfExists(paths.image)) !== undefined && !job.options.replace;
+	const outcome = { already, source: source.kind === "packed" ? ("absent" as const) : ("kept" as const), kept: [] };
+	return { ...(await describe(job.context, source.release, outcome)), plan: steps };
+}
+
+const prove = "prove the image equal to its source, every entry and byte";
+
+function write({ resolved, tools }: Job, given: string, target: string): string {
+	return `pack ${given} into ${target} (${resolved.preset}: ${resolved.compression.compressor}, ${tools.tool})`;
+}
+
+async function treeSteps(
+	job: Job,
+	{ tree, fate, release }: Extract<Source, { kind: "tree" }>,
+	paths: ReleasePaths,
+	given: string,
+): Promise<string[]> {
+	const entry = await findEntry(job.context.layout, release);
+	const steps: string[] = [];
+	if (entry === undefined || job.options.replace) steps.push(write(job, given, paths.image), prove);
+	else {
+		assertGood(entry);
+		steps.push(`compare ${paths.image}, which is there, with ${tree.path}, and refuse other content`);
+	}
+	if (fate === "keep") return steps;
+	if (fate === "replace") await assertNothingAside(paths, { dryRun: true });
+	await assertIdle(tree.path);
+	return [
+		...steps,
+		fate === "replace" ? `mount it in the place of ${tree.path}, then remove the tree` : `remove ${tree.path}`,
+	];
+}
+
+async function completion({ setAside, rest, image, mountPoint }: ReleasePaths): Promise<string[]> {
+	const packed = (await lstatIfExists(image)) !== undefined;
+	const there = async (path: string): Promise<boolean> => (await lstatIfExists(path)) !== undefined;
+	if (await there(rest)) return [`compare ${rest}, the rest of a tree, with ${image}, and remove what is equal`];
+	if (!(await there(setAside))) return ["nothing: it is packed already"];
+	if (packed) return [`mount ${image} on ${mountPoint}, compare ${setAside} with it, and remove the tree`];
+	return [`put ${setAside} back to ${mountPoint}, for there is no image, and pack it`];
+}
