@@ -7,7 +7,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
-import { lstat, mkdir, open, opendir, readFile, readlink, rename, rmdir, symlink, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, opendir, readFile, readlink, rename, rmdir, symlink, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileId } from "./native.ts";
 
@@ -107,11 +107,14 @@ export async function unlinkIfExists(path: string): Promise<boolean> {
 	return true;
 }
 
-/** mkdir -p whose every new directory is on disk when it returns. */
+/** mkdir -p whose every new directory has this mode, whatever the umask, and is on disk when it returns. */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
 	const first = await mkdir(path, { recursive: true, mode });
 	if (first === undefined) return;
-	for (let made = path; made.length >= first.length; made = dirname(made)) await fsyncPath(dirname(made));
+	for (let made = path; made.length >= first.length; made = dirname(made)) {
+		await chmod(made, mode);
+		await fsyncPath(dirname(made));
+	}
 }
 
 /** Removes an empty directory. False where something is in it or mounted on it; true also where there is none. */

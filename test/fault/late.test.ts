@@ -36,10 +36,11 @@ describe.skipIf(!has("strace"))("late changes", () => {
 	it("stay and are named; all else goes, and the image is what was proved", async () => {
 		const scratch = scratchRoot();
 		const place = placeSmall(join(scratch.src, name));
-		const aside = join(scratch.src, `.${name}.replaced`);
+		const aside = join(scratch.src, `.${name}.rest`);
 		const before = content(place);
 		const ran = await stoppedAtExchange(scratch.root, place, scratch.path("log"), () => {
-			const tree = existsSync(join(aside, "Makefile")) ? aside : place;
+			const places = [join(scratch.src, `.${name}.replaced`), aside, place];
+			const tree = places.find((path) => existsSync(join(path, "Makefile"))) ?? place;
 			writeFileSync(join(tree, "late.c"), "int late;\n");
 			appendFileSync(join(tree, "README"), "late words\n");
 			// The same size and time as before: only its change time tells.

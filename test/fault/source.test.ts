@@ -118,13 +118,13 @@ describe("trees that are refused", () => {
 		expect(readFileSync(join(place, ".git"), "utf8")).toContain("gitdir");
 		expect(await pack(scratch, place, "--replace-source")).toMatchObject({ status: 0 });
 		expect(existsSync(join(place, ".git"))).toBe(false);
-		expect(readFileSync(join(scratch.src, `.${name}.replaced/.git`), "utf8")).toContain("gitdir");
+		expect(readFileSync(join(scratch.src, `.${name}.rest/.git`), "utf8")).toContain("gitdir");
 		// What was kept is in the way of nothing but another replacement, which says so before any work.
 		execFileSync("umount", [place]);
 		rmSync(place, { recursive: true });
 		placeSmall(place);
 		const again = await pack(scratch, place);
-		expectRefusal(again, 73, `.${name}.replaced`, "--keep-source");
+		expectRefusal(again, 73, `.${name}.rest`, "--keep-source");
 		expect(names(place)).toContain("Makefile");
 	});
 });
