@@ -7,16 +7,7 @@
 
 import { type ErrorCode, KsquashError } from "../errors.ts";
 import { failure, isSystemError } from "../system/failure.ts";
-import {
-	type FileId,
-	type Holder,
-	holders,
-	type MountResult,
-	mountImage,
-	statTarget,
-	type TargetStatus,
-	umount,
-} from "../system/native.ts";
+import { type FileId, type Holder, holders, type MountResult, mountImage, umount } from "../system/native.ts";
 import type { Mounter } from "./mounter.ts";
 
 export class DirectMounter implements Mounter {
@@ -44,10 +35,6 @@ export class DirectMounter implements Mounter {
 				notes: holderLines(await holders(target).catch(() => [])),
 			});
 		}
-	}
-
-	async status(target: string, image?: string): Promise<TargetStatus> {
-		return await statTarget(target, image);
 	}
 }
 

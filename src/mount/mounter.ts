@@ -5,7 +5,7 @@
  */
 
 import { KsquashError } from "../errors.ts";
-import type { FileId, MountResult, Probe, TargetStatus } from "../system/native.ts";
+import type { FileId, MountResult, Probe } from "../system/native.ts";
 import { DirectMounter } from "./direct.ts";
 
 export interface Mounter {
@@ -14,7 +14,6 @@ export interface Mounter {
 	mount(image: string, target: string, options?: { expect?: FileId }): Promise<MountResult>;
 	/** Unmounts `target`; `expect` is the image that must be mounted there. Never forces. */
 	umount(target: string, options?: { lazy?: boolean; expect?: FileId }): Promise<{ stillHeld: boolean }>;
-	status(target: string, image?: string): Promise<TargetStatus>;
 }
 
 /** The mounter for this process. Throws ERR_KSQUASH_PRIVILEGE or ERR_KSQUASH_KERNEL with what is missing. */

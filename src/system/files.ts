@@ -7,7 +7,19 @@
 
 import { randomBytes } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
-import { chmod, lstat, mkdir, open, opendir, readFile, readlink, rename, rmdir, symlink, unlink } from "node:fs/promises";
+import {
+	chmod,
+	lstat,
+	mkdir,
+	open,
+	opendir,
+	readFile,
+	readlink,
+	rename,
+	rmdir,
+	symlink,
+	unlink,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileId } from "./native.ts";
 
