@@ -40,7 +40,10 @@ export async function umount(release: string, options: UmountOptions = {}): Prom
 export async function umountAll(options: UmountOptions = {}): Promise<{ done: UmountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
 	const releases = (await scan(context.layout)).map(({ release }) => release);
-	releases.push(...(await withoutImage(context.layout)));
+	for (const release of await withoutImage(context.layout)) {
+		const { mountPoint, image } = releasePaths(context.layout, release);
+		if ((await statTarget(mountPoint, image)).state === "mounted") releases.push(release);
+	}
 	return await forEach(context, releases, async (release) => await umountOne(context, release, options));
 }
 

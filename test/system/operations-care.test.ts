@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { configure, install, mount, pack, remove, status, umount } from "../../src/index.ts";
+import { configure, install, mount, pack, remove, status, umount, umountAll } from "../../src/index.ts";
 import type { ProgressEvent } from "../../src/operations/context.ts";
 import { placeTarball, placeTree, type Scratch, scratchRoot, smallRelease } from "../support/scratch.ts";
 
@@ -183,6 +183,7 @@ describe("an image that was deleted while it is mounted", () => {
 		expect(row?.problems.join()).toContain(`cp ${row?.device} ${image}`);
 		const refusal = { code: "ERR_KSQUASH_BUSY", hint: expect.stringContaining(`cp ${row?.device} ${image}`) };
 		await expect(umount(smallRelease, { root })).rejects.toMatchObject(refusal);
+		expect((await umountAll({ root })).failed).toMatchObject([{ release: smallRelease, error: refusal }]);
 		await expect(remove(smallRelease, { root })).rejects.toMatchObject(refusal);
 		expect(existsSync(join(mountPoint, "Makefile"))).toBe(true);
 		execFileSync("cp", [row?.device ?? "", image]);
@@ -190,6 +191,7 @@ describe("an image that was deleted while it is mounted", () => {
 		unlinkSync(image);
 		expect((await umount(smallRelease, { root, force: true })).already).toBe(false);
 		expect((await status({ root })).releases).toMatchObject([{ state: "no image" }]);
+		expect(await umountAll({ root })).toEqual({ done: [], failed: [] });
 		expect((await remove(smallRelease, { root })).removed).toContain(build);
 	});
 });
