@@ -97,6 +97,11 @@ export class KsquashError extends Error {
 		}
 	}
 
+	/** The same error with other details. */
+	with(details: Pick<ErrorDetails, "hint" | "notes">): KsquashError {
+		return new KsquashError(this.code, this.message, { ...this, cause: this.cause, ...details });
+	}
+
 	/** The sysexits status that the CLI ends with for this error. */
 	get exitStatus(): number {
 		return table[this.code][0];

@@ -1,7 +1,7 @@
 /** The library: what a program can import from "ksquash". Re-exports, nothing else. */
 
 export { type ErrorCode, Exit, errorCodes, KsquashError } from "./errors.ts";
-export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure.ts";
+export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure/index.ts";
 export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
 export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";
 export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";

@@ -38,15 +38,8 @@ export interface BuildDirectory extends DirectoryRequest {
  */
 export async function prepareDirectory(request: DirectoryRequest): Promise<BuildDirectory> {
 	const { path, source, release, owner } = request;
-	assertBuildablePath(path, "the build directory");
-	assertBuildablePath(source, "the kernel source");
-	assertApart(path, source);
-	assertCanActAs(owner);
-	const state = await inspect(request);
-	if (state.kind === "absent") {
-		await assertAncestors(path, owner);
-		await makeOwned(path, owner);
-	}
+	const state = await checkDirectory(request);
+	if (state.kind === "absent") await makeOwned(path, owner);
 	const stamp = state.stamp ?? newStamp(release, source, owner);
 	// The mark comes first: what an interrupted run leaves is known as ours.
 	if (state.stamp === undefined || state.stamp.source !== source || state.stamp.owner !== owner.uid) {
@@ -62,7 +55,19 @@ export async function prepareDirectory(request: DirectoryRequest): Promise<Build
 	return { path, source, release, owner, state: kind, stamp };
 }
 
-type Found = { kind: "absent" | "ours" | "fit"; stamp?: Stamp };
+/** What prepareDirectory would find; the same errors, and nothing is made. */
+export async function checkDirectory(request: DirectoryRequest): Promise<Found> {
+	const { path, source, owner } = request;
+	assertBuildablePath(path, "the build directory");
+	assertBuildablePath(source, "the kernel source");
+	assertApart(path, source);
+	assertCanActAs(owner);
+	const found = await inspect(request);
+	if (found.kind === "absent") await assertAncestors(path, owner);
+	return found;
+}
+
+export type Found = { kind: "absent" | "ours" | "fit"; stamp?: Stamp };
 
 async function inspect({ path, source, release, owner }: DirectoryRequest): Promise<Found> {
 	const stats = await lstatIfExists(path);

@@ -48,7 +48,7 @@ export async function runTarget(request: MakeRequest, targets: readonly string[]
 	for (const target of targets) assertTarget(target);
 	assertCanActAs(owner);
 	await assertSource(source);
-	await assertTools(request);
+	await assertBuildTools(request, source);
 	await assertExecutable(source, "the kernel source");
 	await assertExecutable(build, "the build directory");
 	await assertOwned(build, owner);
@@ -115,13 +115,22 @@ function compilerOf({ cross = "", makeArgs = [] }: Pick<MakeRequest, "cross" | "
 	return llvm.startsWith("-") ? `clang${llvm}` : "clang";
 }
 
-/** make would say "not found" in the middle of a log, or blame the Kconfig files. */
-async function assertTools(request: MakeRequest): Promise<void> {
-	const needed = ["make", compilerOf(request)];
-	const hosted = (request.makeArgs ?? []).some((argument) => /^(?:HOSTCC|LLVM)=/.test(argument));
-	if (!hosted) needed.push("gcc");
+/** Without these no kernel is configured. */
+export const buildTools = ["make", "gcc", "flex", "bison"] as const;
+
+/**
+ * make would say "not found" in the middle of a log, or blame the Kconfig files. Throws ERR_KSQUASH_TOOL_MISSING.
+ * Without `source` a kernel of today is assumed.
+ */
+export async function assertBuildTools(
+	request: Pick<MakeRequest, "cross" | "makeArgs">,
+	source: string | undefined,
+): Promise<void> {
+	const needed = new Set<string>(buildTools).add(compilerOf(request));
+	if ((request.makeArgs ?? []).some((argument) => /^(?:HOSTCC|LLVM)=/.test(argument))) needed.delete("gcc");
 	// Kernels before 4.16 carry the parsers ready-made.
-	if (await exists(join(request.source, "scripts/kconfig/lexer.l"))) needed.push("flex", "bison");
+	const parsers = source === undefined || (await exists(join(source, "scripts/kconfig/lexer.l")));
+	if (!parsers) for (const program of ["flex", "bison"]) needed.delete(program);
 	for (const program of needed) if (which(program) === undefined) throw missingProgram(program);
 }
 

@@ -5,10 +5,11 @@
  * Leaves to others: walking the whole directory (the add-on's foreignEntries).
  */
 
-import { lstat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
+import { lstatIfExists } from "../system/files.ts";
 import { foreignEntries } from "../system/native.ts";
 import { type Identity, run } from "../system/run.ts";
 
@@ -62,8 +63,9 @@ export async function assertOwned(path: string, owner: Owner): Promise<void> {
 /** A directory above that another user can write is one in which he can put another directory in place of ours. */
 export async function assertAncestors(path: string, owner: Owner): Promise<void> {
 	for (let above = dirname(path); ; above = dirname(above)) {
-		const stats = await attempt(`look at ${above}`, lstat(above));
-		const why = whySwappable(stats, owner);
+		const stats = await attempt(`look at ${above}`, lstatIfExists(above));
+		// What is not there yet is made by us, below the first one that is.
+		const why = stats && whySwappable(stats, owner);
 		if (why !== undefined) {
 			throw new KsquashError(
 				"ERR_KSQUASH_FOREIGN_OWNER",
@@ -78,12 +80,10 @@ export async function assertAncestors(path: string, owner: Owner): Promise<void>
 	}
 }
 
-function whySwappable(
-	stats: { uid: number; mode: number; isSymbolicLink(): boolean },
-	owner: Owner,
-): string | undefined {
-	if (stats.uid !== 0 && stats.uid !== owner.uid) return `belongs to the user ${stats.uid}`;
+function whySwappable(stats: BigIntStats, owner: Owner): string | undefined {
+	const [uid, mode] = [Number(stats.uid), Number(stats.mode)];
+	if (uid !== 0 && uid !== owner.uid) return `belongs to the user ${uid}`;
 	if (stats.isSymbolicLink()) return "is a symbolic link: give the real path";
-	const sticky = (stats.mode & 0o1000) !== 0;
-	return (stats.mode & 0o022) !== 0 && !sticky ? "can be written by others" : undefined;
+	const sticky = (mode & 0o1000) !== 0;
+	return (mode & 0o022) !== 0 && !sticky ? "can be written by others" : undefined;
 }

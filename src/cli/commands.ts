@@ -124,6 +124,7 @@ const umount = buildCommand<UmountFlags, string[], CliContext>({
 			"<release>...|--all [flags]",
 			{ input: "6.1.192", brief: "One release; a busy one is refused, its users named" },
 			{ input: "--all", brief: "All of them" },
+			{ input: "--lazy 6.1.192", brief: "Although somebody still reads there" },
 		],
 	},
 });
@@ -137,6 +138,8 @@ const configure = buildCommand<ConfigureFlags, string[], CliContext>({
 			"<release>... [flags]",
 			{ input: "6.1.192", brief: "From the running kernel's config" },
 			{ input: "6.1.192 --base defconfig --owner alice", brief: "From the tree's defconfig, for alice" },
+			{ input: "6.1.192 --build-dir /fast/disk/k --fragment my.config", brief: "Elsewhere, with settings of your own" },
+			{ input: "6.1.192 --variant arm --arch arm64 --cross aarch64-linux-gnu-", brief: "A second build directory" },
 		],
 	},
 });
@@ -169,7 +172,9 @@ const remove = buildCommand<RemoveFlags, string[], CliContext>({
 		customUsage: [
 			"<release>... [flags]",
 			{ input: "6.1.192", brief: "Image, mount, build directory" },
-			{ input: "6.1.192 --dry-run", brief: "Only say what would go" },
+			{ input: "6.1.192 --dry-run", brief: "Only say what would go, and what would stay" },
+			{ input: "6.1.192 --purge", brief: "Your own files in the build directory, too" },
+			{ input: "6.1.192 --force", brief: "Although it is the running kernel's" },
 		],
 	},
 });

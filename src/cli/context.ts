@@ -7,6 +7,7 @@
 import type { CommandContext } from "@stricli/core";
 import { Exit, KsquashError } from "../errors.ts";
 import type { CommonOptions } from "../operations/context.ts";
+import type { Failed } from "../operations/many.ts";
 import type { Common } from "./flags.ts";
 import { Terminal } from "./terminal.ts";
 import { errorJson, errorLines } from "./text.ts";
@@ -20,38 +21,57 @@ export interface CliContext extends CommandContext {
 	status: number;
 }
 
-/** The options that every operation takes, with progress on stderr. */
-export function optionsOf(
-	context: CliContext,
-	flags: Common & { dryRun?: boolean },
-): CommonOptions & { close(): void } {
+/** The options that every operation takes, with progress on stderr, and what was seen of the work. */
+export interface Watched extends CommonOptions {
+	warnings: string[];
+	/** Steps that were begun and leave something behind. */
+	lasting: string[];
+	close(): void;
+}
+
+/** Of these steps something stays when the work is interrupted in or after them. All others are undone. */
+const LASTING = new Set([
+	...["publish", "replace", "remove", "save", "mount", "umount", "select", "build directory", "configure"],
+]);
+
+function watched(context: CliContext, flags: Common & { dryRun?: boolean }): Watched {
 	const terminal = new Terminal(context.process.stderr, context.process.env);
+	const warnings: string[] = [];
+	const lasting: string[] = [];
 	return {
 		...(flags.root === undefined ? {} : { root: flags.root }),
 		...(flags.dryRun === undefined ? {} : { dryRun: flags.dryRun }),
 		signal: context.signal,
-		onProgress: terminal.onProgress,
-		onWarning: terminal.onWarning,
+		onProgress: (event) => {
+			if (event.state === "start" && LASTING.has(event.step)) lasting.push(event.step);
+			terminal.onProgress(event);
+		},
+		onWarning: (message) => {
+			warnings.push(message);
+			terminal.onWarning(message);
+		},
+		warnings,
+		lasting,
 		close: () => terminal.close(),
 	};
 }
 
 /** Runs one operation and prints what came of it. */
-export async function one<T>(
+export async function one<T extends object>(
 	context: CliContext,
 	flags: Common & { dryRun?: boolean },
 	work: (options: CommonOptions) => Promise<T>,
 	report: (result: T) => string[],
 ): Promise<T | undefined> {
-	const options = optionsOf(context, flags);
+	const options = watched(context, flags);
 	try {
 		const result = await work(options);
-		if (flags.json) printJson(context, result);
+		if (flags.json) printJson(context, { ...result, warnings: options.warnings });
 		else print(context, report(result));
 		return result;
 	} catch (error) {
 		options.close();
-		fail(context, flags, error);
+		fail(context, flags, error, options);
 		return undefined;
 	}
 }
@@ -64,10 +84,12 @@ export async function each<T>(
 	work: (release: string, options: CommonOptions) => Promise<T>,
 	report: (result: T) => string[],
 ): Promise<void> {
-	if (releases.length === 0) return fail(context, flags, new KsquashError("ERR_KSQUASH_USAGE", "name a release"));
-	const options = optionsOf(context, flags);
+	const options = watched(context, flags);
+	if (releases.length === 0) {
+		return fail(context, flags, new KsquashError("ERR_KSQUASH_USAGE", "name a release"), options);
+	}
 	const done: T[] = [];
-	const failed: { release: string; error: unknown }[] = [];
+	const failed: Failed[] = [];
 	for (const release of releases) {
 		try {
 			const result = await work(release, options);
@@ -75,31 +97,51 @@ export async function each<T>(
 			if (!flags.json) print(context, report(result));
 		} catch (error) {
 			options.close();
-			if (context.signal.aborted) return fail(context, flags, error);
 			failed.push({ release, error });
+			if (context.signal.aborted) break;
 		}
 	}
-	finish(context, flags, done, failed);
+	finish(context, flags, { done, failed }, options);
+}
+
+/** Runs one operation on every release there is. */
+export async function every<T>(
+	context: CliContext,
+	flags: Common & { dryRun?: boolean },
+	named: readonly string[],
+	work: (options: CommonOptions) => Promise<{ done: T[]; failed: Failed[] }>,
+	report: (result: T) => string[],
+): Promise<void> {
+	const options = watched(context, flags);
+	try {
+		if (named.length > 0) throw new KsquashError("ERR_KSQUASH_USAGE", "name releases, or give --all: not both");
+		const result = await work(options);
+		if (!flags.json) for (const outcome of result.done) print(context, report(outcome));
+		finish(context, flags, result, options);
+	} catch (error) {
+		options.close();
+		fail(context, flags, error, options);
+	}
 }
 
 /** Prints failures (and, with --json, everything) of work on many releases. */
-export function finish<T>(
+function finish<T>(
 	context: CliContext,
 	flags: Common,
-	results: readonly T[],
-	failures: readonly { release: string; error: unknown }[],
+	{ done, failed }: { done: readonly T[]; failed: readonly Failed[] },
+	options: Watched,
 ): void {
 	if (flags.json) {
-		const failed = failures.map(({ release, error }) => ({ release, error: errorJson(error) }));
-		printJson(context, { results, failed });
+		const failures = failed.map(({ release, error }) => ({ release, error: errorOf(context, error, options) }));
+		printJson(context, { results: done, failed: failures, warnings: options.warnings });
 	} else {
-		for (const { error } of failures) printErr(context, errorLines(error));
+		for (const { error } of failed) printErr(context, linesOf(context, error, options));
 	}
-	const [first] = failures;
+	const [first] = failed;
 	if (first !== undefined) context.status = statusOf(first.error);
 }
 
-export function print(context: CliContext, lines: readonly string[]): void {
+function print(context: CliContext, lines: readonly string[]): void {
 	context.process.stdout.write(lines.map((line) => `${line}\n`).join(""));
 }
 
@@ -107,18 +149,34 @@ function printErr(context: CliContext, lines: readonly string[]): void {
 	context.process.stderr.write(lines.map((line) => `${line}\n`).join(""));
 }
 
-export function printJson(context: CliContext, value: unknown): void {
+function printJson(context: CliContext, value: unknown): void {
 	context.process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-function fail(context: CliContext, flags: Common, error: unknown): void {
-	if (context.signal.aborted && !(error instanceof KsquashError)) {
-		printErr(context, ["ksquash: interrupted; what was begun is undone"]);
-		return;
-	}
-	if (flags.json) printJson(context, { error: errorJson(error) });
-	else printErr(context, errorLines(error));
+function fail(context: CliContext, flags: Common, error: unknown, options: Watched): void {
+	const { warnings } = options;
+	if (flags.json) printJson(context, { error: errorOf(context, error, options), warnings });
+	else printErr(context, linesOf(context, error, options));
 	context.status = statusOf(error);
+}
+
+function isInterruption({ signal }: CliContext, error: unknown): boolean {
+	return signal.aborted && !(error instanceof KsquashError);
+}
+
+/** The truth about what an interrupted command leaves: every command can be run again, and goes on from there. */
+function interruption({ lasting }: Watched): string {
+	if (lasting.length === 0) return "interrupted; what was begun is undone";
+	return `interrupted in or after: ${lasting.join(", ")}; the same command, run again, goes on from there`;
+}
+
+function linesOf(context: CliContext, error: unknown, options: Watched): string[] {
+	return isInterruption(context, error) ? [`ksquash: ${interruption(options)}`] : errorLines(error);
+}
+
+function errorOf(context: CliContext, error: unknown, options: Watched): object {
+	if (!isInterruption(context, error)) return errorJson(error);
+	return { code: "ABORT_ERR", message: interruption(options), steps: options.lasting };
 }
 
 export function statusOf(error: unknown): number {

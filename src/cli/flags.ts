@@ -11,13 +11,16 @@ export interface Common {
 	json?: boolean;
 }
 
+/** Help shows a flag's placeholder in its usage line only, where optional flags have none: here it begins the brief. */
 const text = (brief: string, placeholder: string) =>
-	({ kind: "parsed", parse: String, optional: true, brief, placeholder }) as const;
+	({ kind: "parsed", parse: String, optional: true, brief: `<${placeholder}>  ${brief}`, placeholder }) as const;
+
+const list = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), variadic: true }) as const;
 
 const flag = (brief: string) => ({ kind: "boolean", optional: true, withNegated: false, brief }) as const;
 
 const number = (brief: string, parse: (input: string) => number, placeholder: string) =>
-	({ kind: "parsed", parse, optional: true, brief, placeholder }) as const;
+	({ kind: "parsed", parse, optional: true, brief: `<${placeholder}>  ${brief}`, placeholder }) as const;
 
 export const common = {
 	root: text("Work below this directory instead of /", "dir"),
@@ -72,22 +75,8 @@ export const buildFlags = {
 	owner: text("User who builds there (default: root)", "user"),
 	buildDir: text("Where the build directory lies", "dir"),
 	base: text("Base config: running, defconfig, NAME_defconfig, or a file", "base"),
-	fragment: {
-		kind: "parsed",
-		parse: String,
-		optional: true,
-		variadic: true,
-		brief: "Config fragment to merge (may be given again)",
-		placeholder: "file",
-	},
-	make: {
-		kind: "parsed",
-		parse: String,
-		optional: true,
-		variadic: true,
-		brief: "NAME=VALUE for make (may be given again)",
-		placeholder: "arg",
-	},
+	fragment: list("Config fragment to merge (may be given again)", "file"),
+	make: list("NAME=VALUE for make (may be given again)", "arg"),
 } as const;
 
 export const variantFlags = {

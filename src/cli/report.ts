@@ -4,7 +4,7 @@
  * Owns: these sentences and tables. Leaves to others: JSON (the results themselves, unchanged).
  */
 
-import type { ConfigureResult } from "../operations/configure.ts";
+import type { ConfigureResult } from "../operations/configure/index.ts";
 import type { Diagnosis } from "../operations/doctor.ts";
 import type { InstallResult } from "../operations/install.ts";
 import type { MountOutcome } from "../operations/mount.ts";
@@ -68,12 +68,17 @@ export function installReport(result: InstallResult): string[] {
 	if (result.plan) return planned(result.plan);
 	const { mount, boot, fstabLine, release, configure } = result;
 	const after =
-		boot === "fstab"
-			? [`after a boot: /etc/fstab mounts it`]
-			: [`after a boot: not mounted by itself; run: ksquash mount ${release}`, `  or add to /etc/fstab: ${fstabLine}`];
+		mount === undefined
+			? []
+			: boot === "fstab"
+				? [`after a boot: /etc/fstab mounts it`]
+				: [
+						`after a boot: not mounted by itself; run: ksquash mount ${release}`,
+						`  or add to /etc/fstab: ${fstabLine}`,
+					];
 	return [
 		...packReport(result.pack),
-		...mountReport(mount),
+		...(mount === undefined ? [`${release}: nothing is mounted: the tree stays in its place`] : mountReport(mount)),
 		...configureReport(configure),
 		...selectReport(result.select),
 		...after,

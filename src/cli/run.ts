@@ -2,10 +2,9 @@
  * Each command's function: flags to an operation's options, its result to a report.
  */
 
-import { KsquashError } from "../errors.ts";
 import * as ops from "../index.ts";
 import type { InstallFlags, ManyFlags, RemoveFlags, SelectFlags, UmountFlags, VerifyFlags } from "./commands.ts";
-import { type CliContext, each, finish, one, print } from "./context.ts";
+import { type CliContext, each, every, one } from "./context.ts";
 import type { Common, ConfigureFlags, PackFlags } from "./flags.ts";
 import * as report from "./report.ts";
 
@@ -37,13 +36,13 @@ export async function verify(this: CliContext, flags: VerifyFlags, ...releases: 
 
 export async function mount(this: CliContext, flags: ManyFlags, ...releases: string[]): Promise<void> {
 	if (!flags.all) return await each(this, flags, releases, ops.mount, report.mountReport);
-	await all(this, flags, releases, ops.mountAll, report.mountReport);
+	await every(this, flags, releases, ops.mountAll, report.mountReport);
 }
 
 export async function umount(this: CliContext, flags: UmountFlags, ...releases: string[]): Promise<void> {
 	const { lazy, force } = flags;
 	if (flags.all) {
-		return await all(
+		return await every(
 			this,
 			flags,
 			releases,
@@ -58,23 +57,6 @@ export async function umount(this: CliContext, flags: UmountFlags, ...releases: 
 		async (release, o) => await ops.umount(release, { ...o, lazy, force }),
 		report.umountReport,
 	);
-}
-
-async function all<T>(
-	context: CliContext,
-	flags: ManyFlags,
-	releases: readonly string[],
-	work: (options: ops.CommonOptions) => Promise<{ done: T[]; failed: { release: string; error: unknown }[] }>,
-	toLines: (result: T) => string[],
-): Promise<void> {
-	const many = async (options: ops.CommonOptions): Promise<Awaited<ReturnType<typeof work>>> => {
-		if (releases.length > 0) throw new KsquashError("ERR_KSQUASH_USAGE", "name releases, or give --all: not both");
-		return await work(options);
-	};
-	const result = await one(context, { ...flags, json: false }, many, () => []);
-	if (result === undefined) return;
-	if (!flags.json) for (const outcome of result.done) print(context, toLines(outcome));
-	finish(context, flags, result.done, result.failed);
 }
 
 export async function configure(this: CliContext, flags: ConfigureFlags, ...releases: string[]): Promise<void> {

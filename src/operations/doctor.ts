@@ -5,6 +5,7 @@
  */
 
 import { readFile, statfs } from "node:fs/promises";
+import { buildTools } from "../build/kbuild.ts";
 import { KsquashError } from "../errors.ts";
 import { squashfs } from "../image/squashfs.ts";
 import { parseConfig, symbolValue } from "../kconfig/config.ts";
@@ -103,14 +104,18 @@ async function packing(): Promise<Check[]> {
 }
 
 async function building(): Promise<Check[]> {
-	return ["make", "gcc", "flex", "bison", "bc", "setpriv"].map((name) => program(name, "for build directories"));
+	const needed = buildTools.map((name) => program(name, "no kernel is configured without it", "fail"));
+	return [
+		...needed,
+		...["bc", "setpriv"].map((name) => program(name, "for some builds, and for builds of other users")),
+	];
 }
 
-function program(name: string, use: string): Check {
+function program(name: string, use: string, without: "warn" | "fail" = "warn"): Check {
 	const path = which(name);
 	if (path !== undefined) return { name, result: "ok", found: path };
 	const fix = packageHint(name);
-	return { name, result: "warn", found: `missing (${use})`, ...(fix === undefined ? {} : { fix }) };
+	return { name, result: without, found: `missing (${use})`, ...(fix === undefined ? {} : { fix }) };
 }
 
 async function space({ layout }: Context): Promise<Check[]> {

@@ -1,15 +1,27 @@
 /**
  * install: the whole chain: pack → mount → configure → select. The only operation made of others.
+ *
+ * Owns: that what can be found out is said before the long work, and what to do when a later step fails.
  */
 
+import { KsquashError } from "../errors.ts";
+import { releasePaths } from "../layout.ts";
+import { chooseMounter } from "../mount/mounter.ts";
 import { escapePath } from "../system/list.ts";
-import { type ConfigureOptions, type ConfigureResult, configure } from "./configure.ts";
+import { statTarget } from "../system/native.ts";
+import { type ConfigureOptions, type ConfigureResult, configure } from "./configure/index.ts";
+import { checkOptions } from "./configure/options.ts";
+import { checkPlace, findPlace } from "./configure/place.ts";
+import { type Context, openContext } from "./context.ts";
 import { type MountOutcome, mount } from "./mount.ts";
+import { assertUnused } from "./mounted.ts";
 import { type PackOptions, type PackResult, pack } from "./pack/index.ts";
+import { openSource, type Source } from "./pack/source.ts";
 import { type SelectResult, select } from "./select.ts";
 import { type ReleaseStatus, status } from "./status.ts";
+import { umount } from "./umount.ts";
 
-export interface InstallOptions extends PackOptions, Omit<ConfigureOptions, "variant"> {
+export interface InstallOptions extends PackOptions, ConfigureOptions {
 	/** Move /usr/src/linux also where it points to what is not ksquash's. */
 	select?: boolean | undefined;
 }
@@ -17,7 +29,8 @@ export interface InstallOptions extends PackOptions, Omit<ConfigureOptions, "var
 export interface InstallResult {
 	release: string;
 	pack: PackResult;
-	mount: MountOutcome;
+	/** Absent where the tree stays in its place: it is the source then, and nothing is mounted over it. */
+	mount?: MountOutcome;
 	configure: ConfigureResult;
 	select: SelectResult;
 	/** What mounts it after a boot. */
@@ -27,19 +40,27 @@ export interface InstallResult {
 	plan?: string[];
 }
 
-/** From a kernel tree or tarball to a build directory in which `make` works. Done twice is done once. */
+/**
+ * From a kernel tree or tarball to a build directory in which `make` works. Done twice is done once.
+ *
+ * Throws KsquashError; where the image was made already its hint is the command that goes on from there.
+ */
 export async function install(source: string, options: InstallOptions = {}): Promise<InstallResult> {
+	const context = await openContext(options);
+	const opened = await openSource(context.layout, source, options);
+	await checkFirst(context, opened, options);
 	const packed = await pack(source, options);
-	if (options.dryRun) return planned(packed);
+	if (options.dryRun) return planned(packed, staysInPlace(context, opened));
 	const { release } = packed;
-	const mounted = await mount(release, options);
-	const configured = await configure(release, options);
-	const selected = await select(release, { ...options, onlyOwn: !options.select });
+	const inPlace = packed.source === "kept" && staysInPlace(context, opened);
+	const mounted = inPlace ? undefined : await goOn(release, "mount", remount(context, release, options));
+	const configured = await goOn(release, "configure", configure(release, options));
+	const selected = await goOn(release, "select", select(release, { ...options, onlyOwn: !options.select }));
 	const row = (await status({ root: options.root })).releases.find((entry) => entry.release === release);
 	return {
 		release,
 		pack: packed,
-		mount: mounted,
+		...(mounted === undefined ? {} : { mount: mounted }),
 		configure: configured,
 		select: selected,
 		boot: row?.boot ?? "no",
@@ -47,24 +68,66 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 	};
 }
 
+/** All that can fail is tried before the minutes of packing, and before the tree goes. */
+async function checkFirst(context: Context, source: Source, options: InstallOptions): Promise<void> {
+	const release = source.kind === "tarball" ? options.release : source.release;
+	const tree = source.kind === "tree" ? source.tree.path : undefined;
+	await checkOptions(context, options, { release, source: tree });
+	if (!staysInPlace(context, source)) chooseMounter(context.probe);
+	// A tarball says its release only when it is read.
+	if (release === undefined) return await checkPlace(context, options);
+	await findPlace(context, release, options);
+	if (!options.replace) return;
+	const { mountPoint, image } = releasePaths(context.layout, release);
+	const { state } = await statTarget(mountPoint, image);
+	if (state === "mounted" || state === "stale") await assertUnused(mountPoint);
+}
+
+/** The tree stands where its image would be mounted, and nobody asked for its removal. */
+function staysInPlace({ layout }: Context, source: Source): boolean {
+	if (source.kind !== "tree" || source.fate !== "keep") return false;
+	return source.tree.path === releasePaths(layout, source.release).mountPoint;
+}
+
+/** An image that was replaced is still mounted: the old mount gives way. */
+async function remount(context: Context, release: string, options: InstallOptions): Promise<MountOutcome> {
+	const { mountPoint, image } = releasePaths(context.layout, release);
+	if ((await statTarget(mountPoint, image)).state === "stale") await umount(release, { ...options, lazy: false });
+	return await mount(release, options);
+}
+
+/** What was done before stays: the error says how to go on from there. */
+async function goOn<T>(release: string, next: "mount" | "configure" | "select", work: Promise<T>): Promise<T> {
+	try {
+		return await work;
+	} catch (error) {
+		if (!(error instanceof KsquashError)) throw error;
+		const done = { mount: "packed", configure: "packed and mounted", select: "packed, mounted and configured" };
+		const rest = ["mount", "configure", "select"].slice(["mount", "configure", "select"].indexOf(next));
+		const commands = rest.map((verb) => `ksquash ${verb} ${release}`).join(" && ");
+		throw error.with({ notes: [...error.notes, `${release} is ${done[next]}; what is left: ${commands}`] });
+	}
+}
+
 /** fstab(5) has the octal escapes of mountinfo. */
 function fstabLine({ image, mountPoint }: PackResult): string {
 	return `${escapePath(image)} ${escapePath(mountPoint)} squashfs ro,loop,nosuid,nodev 0 0`;
 }
 
-function planned(packed: PackResult): InstallResult {
+function planned(packed: PackResult, inPlace: boolean): InstallResult {
 	const { release, mountPoint, image } = packed;
 	const name = release || "the release that the tarball says";
+	const target = mountPoint || "linux-REL beside it";
 	const plan = [
 		...(packed.plan ?? []),
-		`mount it on ${mountPoint || "linux-REL beside it"}`,
+		inPlace ? `mount nothing: the tree stays in ${target}` : `mount it on ${target}`,
 		`make a build directory for ${name} with a merged .config`,
 		"point the linux link to it where it is absent, dangling or ksquash's (anyhow with --select)",
 	];
 	return {
 		release,
 		pack: packed,
-		mount: { release, image, target: mountPoint, already: false },
+		...(inPlace ? {} : { mount: { release, image, target: mountPoint, already: false } }),
 		configure: { release, buildDir: "", already: false, base: "", scrubbed: [], missed: [] },
 		select: { release, link: "", target: "", moved: false },
 		boot: "no",

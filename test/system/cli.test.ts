@@ -56,7 +56,7 @@ describe("errors", () => {
 		const json = await cli(["pack", "--json", "/nowhere/linux.tar.xz"]);
 		expect([json.status, json.json()]).toEqual([
 			66,
-			{ error: expect.objectContaining({ code: "ERR_KSQUASH_NO_INPUT" }) },
+			{ error: expect.objectContaining({ code: "ERR_KSQUASH_NO_INPUT" }), warnings: [] },
 		]);
 	});
 

@@ -122,9 +122,9 @@ describe("other sources", () => {
 			const tarball = placeTarball(scratch, name);
 			const tree = scratch.path(`tmp/linux-${smallRelease}`);
 			const result = await install(tarball, { root: scratch.root, base });
-			expect(listing(result.mount.target)).toBe(listing(tree));
-			expect(hashes(result.mount.target)).toBe(hashes(tree));
-			expect(statSync(result.mount.target).mtimeMs).toBe(Math.floor(statSync(tree).mtimeMs / 1000) * 1000);
+			expect(listing(result.pack.mountPoint)).toBe(listing(tree));
+			expect(hashes(result.pack.mountPoint)).toBe(hashes(tree));
+			expect(statSync(result.pack.mountPoint).mtimeMs).toBe(Math.floor(statSync(tree).mtimeMs / 1000) * 1000);
 			expect((await install(tarball, { root: scratch.root, base })).pack.already).toBe(true);
 		},
 	);
@@ -136,7 +136,7 @@ describe("other sources", () => {
 		const tarball = scratch.path("old-top.tar");
 		execFileSync("tar", ["-cf", tarball, "-C", join(tree, ".."), `linux-${smallRelease}`]);
 		const result = await install(tarball, { root: scratch.root, base });
-		expect(listing(result.mount.target)).toBe(listing(tree));
+		expect(listing(result.pack.mountPoint)).toBe(listing(tree));
 	});
 
 	it("removes a source elsewhere only with replaceSource, after the proof", async () => {

@@ -19,8 +19,8 @@ describe.skipIf(tarball === undefined && !mustWork)(
 			const scratch = scratchRoot();
 			const result = await install(slice, { root: scratch.root });
 			expect(result.release).toMatch(/^6\.1\.\d+$/);
-			expect(listing(result.mount.target)).toBe(listing(slice));
-			expect(hashes(result.mount.target)).toBe(hashes(slice));
+			expect(listing(result.pack.mountPoint)).toBe(listing(slice));
+			expect(hashes(result.pack.mountPoint)).toBe(hashes(slice));
 			const config = readFileSync(join(result.configure.buildDir, ".config"), "utf8");
 			expect(config).toContain(`# Linux/x86 ${result.release} Kernel Configuration`);
 			expect(config).toContain("CONFIG_64BIT=y");

@@ -78,8 +78,34 @@ export async function resolveOptions(
 	};
 }
 
-/** These would make an image that cannot be mounted, or write into another one. */
+const complete = "every entry of the source must be in the image as it is, or the proof fails";
+
+/** These would make an image that cannot be mounted or proved, write into another one, or have an option of ours. */
 const refused: Readonly<Record<string, string>> = {
+	"-comp": "give --comp",
+	"-b": "give --block-size",
+	"-processors": "give --jobs",
+	"-mem": "give --memory",
+	"-mem-percent": "give --memory",
+	"-noappend": "ksquash always writes a new image",
+	"-recover": "ksquash always writes a new image",
+	"-recovery-path": "ksquash always writes a new image",
+	"-e": complete,
+	"-ef": complete,
+	"-wildcards": complete,
+	"-regex": complete,
+	"-one-file-system": complete,
+	"-p": complete,
+	"-pf": complete,
+	"-all-time": complete,
+	"-inode-time": complete,
+	"-root-becomes": complete,
+	"-keep-as-directory": complete,
+	"-root-mode": complete,
+	...Object.fromEntries(["-root-uid", "-root-gid", "-force-uid", "-force-gid"].map((name) => [name, complete])),
+	"-mkfs-time": "it is the source's own time",
+	"-fstime": "it is the source's own time",
+	"-root-time": "it is the source's own time",
 	"-nopad": "an unpadded image cannot be mounted through a loop device",
 	"-append": "ksquash always writes a new image",
 	"-offset": "an image that begins elsewhere cannot be mounted",
@@ -90,7 +116,8 @@ const refused: Readonly<Record<string, string>> = {
 
 function assertToolOptions(options: readonly string[]): void {
 	for (const option of options) {
-		const why = Object.hasOwn(refused, option) ? refused[option] : undefined;
+		// -action and its three kinds, -log-action, -action-file …: they choose what goes in.
+		const why = Object.hasOwn(refused, option) ? refused[option] : /^-.*action\b/.test(option) ? complete : undefined;
 		if (why) throw new KsquashError("ERR_KSQUASH_USAGE", `mksquashfs ${option} is refused: ${why}`);
 	}
 }

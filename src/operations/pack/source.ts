@@ -41,32 +41,41 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 	if (options.keepSource && options.replaceSource) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", "--keep-source and --replace-source exclude each other");
 	}
-	const path = await locate(layout, given);
+	const { path, other } = await locate(layout, given);
 	const inPlace = releaseAt(layout, path);
 	if (inPlace !== undefined && (await wasPacked(layout, inPlace, path))) return { kind: "packed", release: inPlace };
 	const stats = await lstatIfExists(path);
 	if (stats === undefined) {
-		const name = basename(path);
-		throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no ${path}`, {
-			hint: isRelease(name) ? "give a kernel source tree or a tarball" : "check the path",
-		});
+		const why = other === undefined ? `there is no ${path}` : `there is neither ${other} nor ${path}`;
+		throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint: "give a kernel source tree or a tarball" });
 	}
-	if (stats.isDirectory() || stats.isSymbolicLink()) {
+	const file = stats.isSymbolicLink() ? await linkedFile(path) : undefined;
+	if (file !== undefined && options.replaceSource) {
+		const why = `${path} is a symbolic link to ${file}`;
+		throw new KsquashError("ERR_KSQUASH_USAGE", `${why}: --replace-source wants the file itself`);
+	}
+	if (stats.isDirectory() || (stats.isSymbolicLink() && file === undefined)) {
 		const tree = await readTree(path, options.release);
 		return { kind: "tree", tree, release: tree.release, fate: fateOf(layout, tree, options) };
 	}
-	const tarball = await inspectTarball(path);
+	const tarball = await inspectTarball(file ?? path);
 	return { kind: "tarball", tarball, fate: options.replaceSource ? "remove" : "keep" };
 }
 
 /** A path, or a release's name that is no path. The directory's links are resolved, the last component's is not. */
-async function locate(layout: Layout, given: string): Promise<string> {
+async function locate(layout: Layout, given: string): Promise<{ path: string; other?: string }> {
 	const absolute = resolve(given);
 	if (!given.includes("/") && isRelease(given) && (await lstatIfExists(absolute)) === undefined) {
-		return releasePaths(layout, given).mountPoint;
+		return { path: releasePaths(layout, given).mountPoint, other: absolute };
 	}
 	const parent = await realpath(dirname(absolute)).catch(() => dirname(absolute));
-	return join(parent, basename(absolute));
+	return { path: join(parent, basename(absolute)) };
+}
+
+/** The file that a link leads to; undefined for a link to a directory or to nothing. */
+async function linkedFile(path: string): Promise<string | undefined> {
+	const real = await realpath(path).catch(() => undefined);
+	return real !== undefined && (await lstatIfExists(real))?.isFile() ? real : undefined;
 }
 
 /** The tree is gone from its place, and its image is there, or the tree itself, set aside by an interrupted run. */

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { buildKey, buildName, LINK_KEY, releasePaths } from "../../layout.ts";
 import { chooseMounter } from "../../mount/mounter.ts";
-import { removeEmptyDirectory, unlinkIfExists } from "../../system/files.ts";
+import { readLinkIfExists, removeEmptyDirectory, unlinkIfExists } from "../../system/files.ts";
 import { statTarget } from "../../system/native.ts";
 import { finishReplacement } from "../aside.ts";
 import { findBuilds } from "../builds.ts";
@@ -115,9 +115,13 @@ async function removeAll(context: Context, found: Survey, options: RemoveOptions
 
 async function moveLink(context: Context, { paths, ours }: Survey, result: RemoveResult): Promise<void> {
 	const places = [paths.mountPoint, ...ours.map(({ path }) => path)];
+	const before = await readLinkIfExists(context.layout.link);
 	const moved = async (): Promise<string | undefined> => await unselect(context.layout, ours, places);
 	const link = await withLock(context, LINK_KEY, moved, { waitMs: LOCK_WAIT_MS });
 	if (link !== undefined) result.link = link;
+	if (before !== undefined && (await readLinkIfExists(context.layout.link)) === undefined) {
+		result.removed.push(context.layout.link);
+	}
 }
 
 async function takeOff(context: Context, { paths, mounted }: Survey): Promise<void> {
