@@ -1,6 +1,15 @@
 /** The library: what a program can import from "ksquash". Re-exports, nothing else. */
 
 export { type ErrorCode, Exit, errorCodes, KsquashError } from "./errors.ts";
+export { type Change, type ConfigDiff, type ConfigShow, configDiff, configShow } from "./operations/config/diff.ts";
+export {
+	type ConfigMergeOptions,
+	type ConfigMergeResult,
+	configMerge,
+	type Finding,
+	type MergeReport,
+} from "./operations/config/merge.ts";
+export { type ConfigSources, configSources, type SourceEntry } from "./operations/config/sources.ts";
 export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure.ts";
 export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
 export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";

@@ -14,6 +14,10 @@ export interface Common {
 const text = (brief: string, placeholder: string) =>
 	({ kind: "parsed", parse: String, optional: true, brief, placeholder }) as const;
 
+/** A flag that may be given again. */
+const texts = (brief: string, placeholder: string) =>
+	({ kind: "parsed", parse: String, optional: true, variadic: true, brief, placeholder }) as const;
+
 const flag = (brief: string) => ({ kind: "boolean", optional: true, withNegated: false, brief }) as const;
 
 const number = (brief: string, parse: (input: string) => number, placeholder: string) =>
@@ -72,22 +76,8 @@ export const buildFlags = {
 	owner: text("User who builds there (default: root)", "user"),
 	buildDir: text("Where the build directory lies", "dir"),
 	base: text("Base config: running, defconfig, NAME_defconfig, or a file", "base"),
-	fragment: {
-		kind: "parsed",
-		parse: String,
-		optional: true,
-		variadic: true,
-		brief: "Config fragment to merge (may be given again)",
-		placeholder: "file",
-	},
-	make: {
-		kind: "parsed",
-		parse: String,
-		optional: true,
-		variadic: true,
-		brief: "NAME=VALUE for make (may be given again)",
-		placeholder: "arg",
-	},
+	fragment: texts("Config fragment to merge (may be given again)", "file"),
+	make: texts("NAME=VALUE for make (may be given again)", "arg"),
 } as const;
 
 export const variantFlags = {
@@ -96,7 +86,7 @@ export const variantFlags = {
 	cross: text("CROSS_COMPILE for make", "prefix"),
 } as const;
 
-export { flag };
+export { flag, text, texts };
 
 /** 256K, 1M, 512MiB, 65536: bytes. */
 export function parseSize(input: string): number {

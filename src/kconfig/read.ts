@@ -7,8 +7,10 @@
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { type ErrorDetails, KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
+import { hasCode } from "../system/files.ts";
 import { parseConfig } from "./config.ts";
 import { configInImage, isKernelImage, LIMIT, scanForConfig } from "./kernel-image.ts";
 import { packingOf, unpacked } from "./unpack.ts";
@@ -55,8 +57,7 @@ async function assertTrusted(file: FileHandle, path: string, trusted: readonly n
 }
 
 async function readText(file: FileHandle, path: string, signal: AbortSignal | undefined): Promise<Buffer> {
-	const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, null);
-	const head = buffer.subarray(0, bytesRead);
+	const head = await readUpTo(file, 4096, signal);
 	const regular = (await file.stat()).isFile();
 	const packing = packingOf(head);
 	try {
@@ -104,12 +105,28 @@ async function* resume(first: Buffer[], rest: AsyncIterator<Uint8Array>): AsyncG
 /** /proc files have the size 0: read to the end, not by size. */
 async function* following(file: FileHandle, head: Buffer, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
 	yield head;
-	for (;;) {
-		signal?.throwIfAborted();
-		const { bytesRead, buffer } = await file.read(Buffer.alloc(1 << 18), 0, 1 << 18, null);
-		if (bytesRead === 0) return;
-		yield buffer.subarray(0, bytesRead);
+	for (let next = await readUpTo(file, 1 << 18, signal); next.length > 0; ) {
+		yield next;
+		next = await readUpTo(file, 1 << 18, signal);
 	}
+}
+
+/** Less than `size` only at the end. A pipe whose writer is slow, as in diff <(zcat a) b, is waited for. */
+async function readUpTo(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Buffer> {
+	const buffer = Buffer.alloc(size);
+	let filled = 0;
+	while (filled < size) {
+		signal?.throwIfAborted();
+		try {
+			const { bytesRead } = await file.read(buffer, filled, size - filled, null);
+			if (bytesRead === 0) break;
+			filled += bytesRead;
+		} catch (error) {
+			if (!hasCode(error, "EAGAIN")) throw error;
+			await setTimeout(20, undefined, { signal });
+		}
+	}
+	return buffer.subarray(0, filled);
 }
 
 function carriesNone(path: string): never {
