@@ -1,7 +1,10 @@
 /** The library: what a program can import from "ksquash". Re-exports, nothing else. */
 
 export { type ErrorCode, Exit, errorCodes, KsquashError } from "./errors.ts";
+export { type CheckOptions, type ConfigCheck, configCheck, type Miss } from "./operations/config/check.ts";
 export { type Change, type ConfigDiff, type ConfigShow, configDiff, configShow } from "./operations/config/diff.ts";
+export { type ConfigExplanation, configExplain, type ExplainOptions } from "./operations/config/explain.ts";
+export { type ConfigNew, configNew, type NewOptions, type NewSymbol } from "./operations/config/fresh.ts";
 export {
 	type ConfigMergeOptions,
 	type ConfigMergeResult,

@@ -4,7 +4,10 @@
  * Owns: these sentences and tables. Leaves to others: JSON (the results themselves), bytes on stdout (config-run.ts).
  */
 
+import type { ConfigCheck, Miss } from "../operations/config/check.ts";
 import type { ConfigDiff, ConfigShow } from "../operations/config/diff.ts";
+import type { ConfigExplanation } from "../operations/config/explain.ts";
+import type { ConfigNew } from "../operations/config/fresh.ts";
 import type { ConfigMergeResult, MergeReport } from "../operations/config/merge.ts";
 import type { ConfigSources } from "../operations/config/sources.ts";
 import { count, plural, table } from "./text.ts";
@@ -89,4 +92,105 @@ const what: Readonly<Record<MergeReport["kind"], string>> = {
 
 function reportLine({ kind, symbol, previous, next }: MergeReport): string {
 	return `${next.file}:${next.line}: CONFIG_${symbol}=${next.raw} ${what[kind]} ${previous.raw} (${previous.file}:${previous.line})`;
+}
+
+export function checkReport({ release, config, asked, missed, promoted, ownSource }: ConfigCheck): string[] {
+	const got = asked - missed.length;
+	const lines = missed.map(missLine);
+	if (promoted.length > 0) lines.push(`built-in instead of a module: ${promoted.join(", ")}`);
+	if (ownSource?.unreadable) lines.push("no mainline kernel reads the compression of this release's image");
+	else if (ownSource?.ok === false) {
+		const symbols = ownSource.missing.map((symbol) => `CONFIG_${symbol}`).join(", ");
+		lines.push(`a kernel built with this config could not mount its own source: it lacks ${symbols}`);
+	}
+	const sum = asked === 0 ? "nothing was asked for" : `${count(got)} of ${plural(asked, "symbol")} as asked for`;
+	return [...lines, `${release}: ${sum} (${config})`];
+}
+
+/** "my.config:3: CONFIG_X=y is n: dependency: it depends on NET [=n] (net/Kconfig:4)" */
+export function missLine({ file, line, symbol, raw, got, reason }: Miss): string {
+	const now = got === undefined ? "absent" : got;
+	const at = reason.at === undefined ? "" : ` (${reason.at})`;
+	return `${file}:${line}: CONFIG_${symbol}=${raw} is ${now}: ${reason.kind}: ${reason.text}${at}`;
+}
+
+export function explainReport(result: ConfigExplanation): string[] {
+	const { symbol, type, value, definitions, choice, range, selectedBy, impliedBy, config } = result;
+	const lines = [`${symbol} (${type}) is ${value === "" ? "empty" : value} in ${config}`];
+	for (const { at, prompt, depends, promptIf, defaults, selects } of definitions) {
+		lines.push(`  ${at}: ${prompt === undefined ? "no prompt: nobody is asked for it" : `"${prompt}"`}`);
+		if (depends !== undefined) lines.push(`    depends on: ${depends}`);
+		if (promptIf !== undefined) lines.push(`    asked if: ${promptIf}`);
+		for (const text of defaults) lines.push(`    default: ${text}`);
+		if (selects.length > 0) lines.push(`    selects: ${selects.join(", ")}`);
+	}
+	if (choice !== undefined) {
+		const members = choice.members.map((member) => `${member.symbol} [=${member.value}]`);
+		lines.push(`  one of the choice "${choice.prompt}" (${choice.at}): ${members.join(", ")}`);
+	}
+	if (range !== undefined) lines.push(`  from ${range.low} to ${range.high} (${range.at})`);
+	lines.push(...selectionLines("selected", selectedBy), ...selectionLines("implied", impliedBy));
+	return [...lines, "", ...wayLines(result)];
+}
+
+/** Who holds it up is named one by one; of the rest, a few. */
+function selectionLines(how: string, all: ConfigExplanation["selectedBy"]): string[] {
+	const active = all.filter((one) => one.active);
+	const rest = all.filter((one) => !one.active);
+	const lines = active.map(({ symbol, value, condition, at }) => {
+		const only = condition === undefined ? "" : ` if ${condition}`;
+		return `  ${how} by ${symbol} [=${value}]${only} (${at})`;
+	});
+	if (rest.length === 0) return lines;
+	const names = rest.slice(0, 8).map(({ symbol }) => symbol);
+	const more = rest.length > names.length ? ` and ${count(rest.length - names.length)} more` : "";
+	return [...lines, `  ${how} by, were they on: ${names.join(", ")}${more}`];
+}
+
+function wayLines({
+	lines,
+	unmet,
+	assumed,
+	value,
+	type,
+	proof,
+	visible,
+	release,
+	symbol,
+}: ConfigExplanation): string[] {
+	if (lines === undefined) {
+		return [
+			`no lines turn it on: ${unmet.length === 0 ? "only the compiler or other symbols decide it" : `${unmet.join(" and ")} is not met`}`,
+		];
+	}
+	const number = type !== "bool" && type !== "tristate";
+	if (lines.length === 0) {
+		return [visible === "n" ? "it is on, and a line of yours does not change it" : "it is on"];
+	}
+	if (number && lines.length === 1) return [`it can be set now${value === "" ? "" : `; it is ${value}`}`];
+	const set = lines.map((line) => {
+		const [, off, name, text] = /^(?:# CONFIG_(\w+) is not set|CONFIG_(\w+)=(.*))$/.exec(line) ?? [];
+		return `--set ${off === undefined ? `${name}=${shell(text ?? "")}` : `${off}=n`}`;
+	});
+	const outcome = proof === undefined ? [] : [`conf tried them: ${symbol} is ${proof.value}`];
+	return [
+		`what would ${number ? "let it be set" : "turn it on"}:`,
+		...lines.map((line) => `  ${line}`),
+		...assumed.map((macro) => `  as long as the compiler agrees: ${macro}`),
+		`  ksquash configure ${release} ${set.join(" ")}`,
+		...outcome,
+	];
+}
+
+function shell(text: string): string {
+	return /^[\w.+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+export function newReport({ release, base, symbols }: ConfigNew, brief: boolean): string[] {
+	const lines = symbols.flatMap(({ symbol, value, prompt, help, at }) => {
+		const head = `CONFIG_${symbol}=${value}  ${prompt} (${at})`;
+		const text = brief || help === "" ? [] : [...help.split("\n").map((line) => `    ${line}`.trimEnd()), ""];
+		return [head, ...text];
+	});
+	return [...lines, `${release}: ${plural(symbols.length, "new symbol")} against ${base}`];
 }

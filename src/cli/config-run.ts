@@ -4,7 +4,7 @@
 
 import { KsquashError } from "../errors.ts";
 import * as ops from "../index.ts";
-import type { DiffFlags, MergeFlags, ShowFlags, SourcesFlags } from "./config.ts";
+import type { CheckFlags, DiffFlags, ExplainFlags, MergeFlags, NewFlags, ShowFlags, SourcesFlags } from "./config.ts";
 import * as report from "./config-report.ts";
 import { type CliContext, one } from "./context.ts";
 
@@ -53,6 +53,30 @@ export async function merge(this: CliContext, flags: MergeFlags, ...configs: str
 			.join(""),
 	);
 	this.process.stdout.write(result.text);
+}
+
+export async function check(this: CliContext, flags: CheckFlags, ...names: string[]): Promise<void> {
+	const [release, ...fragments] = names;
+	const work = async (options: ops.CommonOptions): Promise<ops.ConfigCheck> => {
+		if (release === undefined) throw new KsquashError("ERR_KSQUASH_USAGE", "name a release");
+		return await ops.configCheck(release, { ...options, fragments, set: flags.set });
+	};
+	const result = await one(this, flags, work, report.checkReport);
+	if (result?.ok === false) this.status = DIFFERENT;
+}
+
+export async function explain(this: CliContext, flags: ExplainFlags, symbol: string): Promise<void> {
+	const { release, config, prove } = flags;
+	const work = async (options: ops.CommonOptions): Promise<ops.ConfigExplanation> =>
+		await ops.configExplain(symbol, { ...options, release, config, prove });
+	await one(this, flags, work, report.explainReport);
+}
+
+export async function fresh(this: CliContext, flags: NewFlags, release?: string): Promise<void> {
+	const { base, brief = false } = flags;
+	const work = async (options: ops.CommonOptions): Promise<ops.ConfigNew> =>
+		await ops.configNew(release, { ...options, base });
+	await one(this, flags, work, (result) => report.newReport(result, brief));
 }
 
 /** JSON has no bytes: they become text, where invalid UTF-8 is replaced. */

@@ -24,6 +24,10 @@ export type MergeFlags = Common & {
 	redundant?: boolean;
 };
 
+export type CheckFlags = Common & { set?: readonly string[] };
+export type ExplainFlags = Common & { release?: string; config?: string; prove?: boolean };
+export type NewFlags = Common & { base?: string; brief?: boolean };
+
 const SOURCE = "A file (also .gz, .xz, vmlinuz, vmlinux), running, or build:REL";
 
 const sources = buildCommand<SourcesFlags, [string?], CliContext>({
@@ -104,7 +108,65 @@ const merge = buildCommand<MergeFlags, string[], CliContext>({
 	},
 });
 
+const check = buildCommand<CheckFlags, string[], CliContext>({
+	loader: async () => (await run()).check,
+	parameters: {
+		positional: words("The release (or REL-VARIANT), then fragments instead of those of the last configure", "release"),
+		flags: { ...common, set: texts("SYMBOL=VALUE to look for (may be given again)", "setting") },
+	},
+	docs: {
+		brief: "What was asked for and is not in the .config, each with its reason",
+		fullDescription:
+			"Looks for what the last configure of this release was asked for, or for the fragments named here, and whether the " +
+			"kernel could mount its own source. The exit status is 1 when something is missing.",
+		customUsage: ["<release> [fragment]... [flags]", { input: "6.1.192", brief: "Did I get what I asked for?" }],
+	},
+});
+
+const explain = buildCommand<ExplainFlags, [string], CliContext>({
+	loader: async () => (await run()).explain,
+	parameters: {
+		positional: { kind: "tuple", parameters: [one("With or without CONFIG_", "symbol")] },
+		flags: {
+			...common,
+			release: text("Of this release (or REL-VARIANT); default: the selected one", "rel"),
+			config: text("With the values of this config instead of the build directory's", "config"),
+			prove: flag("Let the kernel's own conf try the lines, in a scratch directory"),
+		},
+	},
+	docs: {
+		brief: "Why a symbol is as it is, and the lines that would turn it on",
+		customUsage: [
+			"<symbol> [flags]",
+			{ input: "SQUASHFS_XZ", brief: "Of the selected release" },
+			{ input: "BTRFS_FS --release 6.1.192 --prove", brief: "And see that the lines work" },
+		],
+	},
+});
+
+const fresh = buildCommand<NewFlags, [string?], CliContext>({
+	loader: async () => (await run()).fresh,
+	parameters: {
+		positional: {
+			kind: "tuple",
+			parameters: [{ ...one("The release (or REL-VARIANT); default: the selected one", "release"), optional: true }],
+		},
+		flags: {
+			...common,
+			base: text(
+				`New against this config: ${SOURCE.toLowerCase()} (default: the base of the last configure)`,
+				"config",
+			),
+			brief: flag("Without help texts"),
+		},
+	},
+	docs: {
+		brief: "Symbols that the base knew nothing of, with conf's choice and their help",
+		customUsage: ["[release] [flags]", { input: "6.1.192 --brief", brief: "One line each" }],
+	},
+});
+
 export const config = buildRouteMap({
-	routes: { sources, show, diff, merge },
+	routes: { sources, show, diff, merge, check, explain, new: fresh },
 	docs: { brief: "Kernel configs: find, show, compare, merge, check and explain them" },
 });
