@@ -16,7 +16,7 @@ import type { KconfigTree } from "../../kconfig/language/model.ts";
 import { readKconfig } from "../../kconfig/language/tree.ts";
 import { buildName, releasePaths } from "../../layout.ts";
 import { readLinkIfExists } from "../../system/files.ts";
-import { type Build, everyBuild } from "../builds.ts";
+import { type Build, findAllBuilds } from "../builds.ts";
 import type { Context } from "../context.ts";
 import { findBuild } from "./source.ts";
 
@@ -68,7 +68,7 @@ async function usualName({ layout }: Context): Promise<string> {
 	const prefix = buildName("");
 	const selected = basename((await readLinkIfExists(layout.link)) ?? "");
 	if (selected.startsWith(prefix)) return selected.slice(prefix.length);
-	const builds = await everyBuild(layout);
+	const builds = await findAllBuilds(layout);
 	const [only] = builds;
 	if (only !== undefined && builds.length === 1) return only.name.slice(prefix.length);
 	const names = builds.map((build) => build.name.slice(prefix.length)).join(", ");
