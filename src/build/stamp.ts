@@ -33,6 +33,8 @@ export interface Stamp {
 	inputs?: string;
 	/** sha256 of .config as `conf` left it: another one now means that somebody edited it. */
 	config?: string;
+	/** The `config` for which modules_prepare was run. */
+	prepared?: string | undefined;
 	toolchain?: string;
 }
 

@@ -4,7 +4,7 @@
  * Owns: these sentences and tables. Leaves to others: JSON (the results themselves), bytes on stdout (config-run.ts).
  */
 
-import type { ConfigCheck, Miss } from "../operations/config/check.ts";
+import type { ConfigCheck } from "../operations/config/check.ts";
 import type { ConfigDiff, ConfigShow } from "../operations/config/diff.ts";
 import type { ConfigExplanation } from "../operations/config/explain.ts";
 import type { ConfigNew } from "../operations/config/fresh.ts";
@@ -96,7 +96,7 @@ function reportLine({ kind, symbol, previous, next }: MergeReport): string {
 
 export function checkReport({ release, config, asked, missed, promoted, ownSource }: ConfigCheck): string[] {
 	const got = asked - missed.length;
-	const lines = missed.map(missLine);
+	const lines = missed.map(({ text }) => text);
 	if (promoted.length > 0) lines.push(`built-in instead of a module: ${promoted.join(", ")}`);
 	if (ownSource?.unreadable) lines.push("no mainline kernel reads the compression of this release's image");
 	else if (ownSource?.ok === false) {
@@ -105,13 +105,6 @@ export function checkReport({ release, config, asked, missed, promoted, ownSourc
 	}
 	const sum = asked === 0 ? "nothing was asked for" : `${count(got)} of ${plural(asked, "symbol")} as asked for`;
 	return [...lines, `${release}: ${sum} (${config})`];
-}
-
-/** "my.config:3: CONFIG_X=y is n: dependency: it depends on NET [=n] (net/Kconfig:4)" */
-export function missLine({ file, line, symbol, raw, got, reason }: Miss): string {
-	const now = got === undefined ? "absent" : got;
-	const at = reason.at === undefined ? "" : ` (${reason.at})`;
-	return `${file}:${line}: CONFIG_${symbol}=${raw} is ${now}: ${reason.kind}: ${reason.text}${at}`;
 }
 
 export function explainReport(result: ConfigExplanation): string[] {

@@ -66,6 +66,10 @@ export interface ConfigureFlags extends Common {
 	variant?: string;
 	base?: string;
 	fragment?: readonly string[];
+	set?: readonly string[];
+	strict?: boolean;
+	localversion?: string;
+	modulesPrepare?: boolean;
 	arch?: string;
 	cross?: string;
 	make?: readonly string[];
@@ -75,8 +79,12 @@ export interface ConfigureFlags extends Common {
 export const buildFlags = {
 	owner: text("User who builds there (default: root)", "user"),
 	buildDir: text("Where the build directory lies", "dir"),
-	base: text("Base config: running, defconfig, NAME_defconfig, or a file", "base"),
+	base: text("Base config: running, build:REL, defconfig, NAME_defconfig, or a file", "base"),
 	fragment: texts("Config fragment to merge (may be given again)", "file"),
+	set: texts("SYMBOL=VALUE after the last fragment (may be given again)", "setting"),
+	strict: flag("Fail where a line of a fragment would be lost"),
+	localversion: text("The base's LOCALVERSION: keep (the default), drop, or the text to set", "rule"),
+	modulesPrepare: flag("Also run modules_prepare, which external modules need"),
 	make: texts("NAME=VALUE for make (may be given again)", "arg"),
 } as const;
 

@@ -31,6 +31,21 @@ export function settingsFragment(settings: readonly string[]): Fragment[] {
 	return [{ name: SETTINGS, text: Buffer.from(lines.join("")) }];
 }
 
+/**
+ * What becomes of the base's LOCALVERSION: "keep", "drop", or the text that is set, e.g. "-mine". It counts as a first
+ * fragment, so that every later one can still change it. Throws ERR_KSQUASH_USAGE.
+ */
+export function localVersionFragment(rule = "keep"): Fragment[] {
+	if (rule === "keep") return [];
+	if (rule !== "drop" && !/^[-+._~][A-Za-z0-9+._~-]{0,62}$/.test(rule)) {
+		throw new KsquashError("ERR_KSQUASH_USAGE", `${JSON.stringify(rule)} is no rule for LOCALVERSION`, {
+			hint: "keep, drop, or a text that begins with - + . _ or ~, e.g. --localversion=-mine",
+		});
+	}
+	const text = `CONFIG_LOCALVERSION=${quote(rule === "drop" ? "" : rule)}\n`;
+	return [{ name: "--localversion", text: Buffer.from(text) }];
+}
+
 function rawValue(value: string): string {
 	if (value.startsWith('"')) return value;
 	const { lost, odd } = readValue(value);

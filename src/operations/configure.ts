@@ -5,42 +5,43 @@
  * Leaves to others: each part (src/build, src/kconfig).
  */
 
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { availableParallelism } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { configure as runConfigure } from "../build/configure.ts";
 import { type BuildDirectory, ownerOf, prepareDirectory } from "../build/directory.ts";
 import { removeTemporaries } from "../build/files.ts";
-import { toolchainLine } from "../build/kbuild.ts";
+import { runTarget, toolchainLine } from "../build/kbuild.ts";
 import { openMemory, remembering } from "../build/memory.ts";
 import { findOwner, type Owner } from "../build/ownership.ts";
 import { inputsHash, type Stamp, sha256, writeStamp } from "../build/stamp.ts";
 import { findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
-import { auditConfig, canMountOwnSource, missed } from "../kconfig/audit.ts";
-import { parseConfig } from "../kconfig/config.ts";
-import { type Asked, type Fragment, mergeConfigs } from "../kconfig/merge.ts";
-import { type ExplicitBase, findBase, type Origin } from "../kconfig/origins.ts";
-import { scrubConfig } from "../kconfig/scrub.ts";
+import type { Fragment } from "../kconfig/merge.ts";
+import { findBase, type Origin } from "../kconfig/origins.ts";
 import { buildKey, buildName, releasePaths } from "../layout.ts";
-import { attempt } from "../system/failure.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
 import { followLink, isBelowRoot } from "./builds.ts";
+import { merge, type Request, warnIfUnmountable } from "./configure/merge.ts";
 import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "./context.ts";
+import { allFragments, buildConfigs, type FragmentOptions, findingsOf, namedBase, reportLost } from "./inputs.ts";
 
-export interface ConfigureOptions extends CommonOptions {
+/** Fragments are merged after those of /etc/kernel/config.d and of the settings. */
+export interface ConfigureOptions extends CommonOptions, FragmentOptions {
 	/** User name or id; the directory's own, the settings', or the caller. */
 	owner?: string | number | undefined;
 	/** Where the directory lies; beside the source when absent. A link stands there then. */
 	buildDir?: string | undefined;
 	/** A second build directory of the same release: build-REL-VARIANT. */
 	variant?: string | undefined;
-	/** "running", "defconfig", "NAME_defconfig", or a file. */
+	/** "running", "build:REL", "defconfig", "NAME_defconfig", or a file. */
 	base?: string | undefined;
-	/** Config fragments, merged in this order after those of the settings. */
-	fragments?: readonly string[] | undefined;
+	/** Fail where `conf` would lose a line, instead of a warning. */
+	strict?: boolean | undefined;
+	/** What becomes of the base's LOCALVERSION: "keep" (the default), "drop", or the text to set, e.g. "-mine". */
+	localVersion?: string | undefined;
+	/** Also run modules_prepare: modules from elsewhere (DKMS, nvidia, zfs) need what it makes. */
+	modulesPrepare?: boolean | undefined;
 	/** ARCH= and CROSS_COMPILE= of make. */
 	arch?: string | undefined;
 	cross?: string | undefined;
@@ -57,7 +58,7 @@ export interface ConfigureResult {
 	base: string;
 	/** Symbols of the base that were left out: facts of another compiler, files that are not here. */
 	scrubbed: { symbol: string; why: string }[];
-	/** What was asked for in fragments and is not in the final config. */
+	/** What was asked for and is not in the final config, each with its reason: one sentence. */
 	missed: string[];
 	plan?: string[];
 }
@@ -74,10 +75,13 @@ export async function configure(release: string, options: ConfigureOptions = {})
 	if (options.variant !== undefined) assertRelease(`${release}-${options.variant}`, "from --variant");
 	const place = await locate(context, release, options);
 	const owner = await chooseOwner(context, place.path, options);
+	const fragments = await allFragments(context, options);
+	reportLost(context, findingsOf(fragments), options.strict);
 	if (context.dryRun) {
 		const plan = [
 			`make or refresh ${place.path} as ${owner.name}`,
-			`run make olddefconfig of ${paths.mountPoint} there`,
+			...fragments.map(({ name }) => `merge ${name}`),
+			`run make olddefconfig ${options.modulesPrepare ? "and modules_prepare " : ""}of ${paths.mountPoint} there`,
 		];
 		return { release, buildDir: place.path, already: false, base: "", scrubbed: [], missed: [], plan };
 	}
@@ -90,7 +94,7 @@ export async function configure(release: string, options: ConfigureOptions = {})
 			if (place.link !== undefined) await swapSymlink(place.link, relative(dirname(place.link), place.path));
 			return made;
 		});
-		return await fill(context, directory, options);
+		return await fill(context, directory, fragments, options);
 	});
 }
 
@@ -140,91 +144,72 @@ async function assertSource(context: Context, release: string): Promise<void> {
 	});
 }
 
-async function fill(context: Context, directory: BuildDirectory, options: ConfigureOptions): Promise<ConfigureResult> {
+async function fill(
+	context: Context,
+	directory: BuildDirectory,
+	fragments: readonly Fragment[],
+	options: ConfigureOptions,
+): Promise<ConfigureResult> {
 	const { path, source, release, owner, stamp } = directory;
-	const make = { owner, arch: options.arch, cross: options.cross, makeArgs: options.makeArgs };
-	const fragments = await readFragments([...(context.settings.fragments ?? []), ...(options.fragments ?? [])]);
+	const { arch, cross, makeArgs } = options;
+	const make = { owner, arch, cross, makeArgs };
 	await removeTemporaries(path, owner);
 	const memory = await openMemory(path, owner);
 	const existing = memory.config;
 	const toolchain = await toolchainLine(make);
 	const inputs = inputsHash({ ...make, release, toolchain, base: "", fragments });
 	const result = { release, buildDir: path, scrubbed: [], missed: [] };
+	const own = join(path, ".config");
 	const origin = await findBase({
-		explicit: explicitBase(options.base),
-		existing: existing && { path: join(path, ".config"), text: existing },
-		arch: options.arch,
+		explicit: await namedBase(context, options.base),
+		existing: existing && { path: own, text: existing },
+		others: (await buildConfigs(context.layout)).filter((other) => other.path !== own),
+		arch,
 		owner: owner.uid,
 		signal: context.signal,
 	});
+	const request = { ...make, source, build: path, signal: context.signal, jobs: availableParallelism() };
 	const untouched = existing !== undefined && stamp.config === sha256(existing);
 	const sameBase = options.base === undefined || isDeepStrictEqual(stamp.base, record(origin, []).base);
 	if (!memory.interrupted && untouched && sameBase && stamp.inputs === inputs) {
-		return { ...result, already: true, base: `${path}/.config is as the last configure left it` };
+		if (options.modulesPrepare) await prepareModules(context, request, stamp);
+		return { ...result, already: true, base: `${own} is as the last configure left it` };
 	}
 	if (stamp.toolchain !== undefined && stamp.toolchain !== toolchain) {
 		context.warn(`${path} was configured for "${stamp.toolchain}"; the compiler is now "${toolchain}"`);
 	}
-	const request = { ...make, source, build: path, signal: context.signal };
 	for (const other of origin.passedOver) context.warn(other);
+	const next: Stamp = { ...stamp, ...record(origin, fragments), inputs, toolchain, make: toldTo(options) };
+	// The directory's own .config as the base is no new origin: the first one stays what is remembered.
+	if (origin.kind === "build-directory" && stamp.base !== undefined) next.base = stamp.base;
 	const made = await context.step("configure", origin.why, async () => {
 		return await remembering(path, owner, memory, async () => {
-			const merged = await merge(request, origin, fragments);
-			// The directory's own .config as the base is no new origin: the first one stays what is remembered.
-			const facts = record(origin, fragments);
-			if (origin.kind === "build-directory" && stamp.base !== undefined) facts.base = stamp.base;
-			await writeStamp(path, { ...stamp, ...facts, inputs, config: sha256(merged.config), toolchain }, owner);
+			const merged = await merge(context, request, origin, fragments);
+			Object.assign(next, { asked: merged.asked, config: sha256(merged.config) });
+			await writeStamp(path, next, owner);
 			return merged;
 		});
 	});
+	if (options.modulesPrepare) await prepareModules(context, request, next);
 	await warnIfUnmountable(context, made.config, release);
 	return { ...result, already: false, base: origin.why, scrubbed: made.scrubbed, missed: made.missed };
 }
 
-type Request = Parameters<typeof runConfigure>[0];
+/** Once for each .config: make looks at thousands of files to find out that nothing is to be done. */
+async function prepareModules(context: Context, request: Request, stamp: Stamp): Promise<void> {
+	if (stamp.prepared !== undefined && stamp.prepared === stamp.config) return;
+	await context.step("modules_prepare", `make modules_prepare in ${request.build}`, async () => {
+		await runTarget(request, ["modules_prepare"]);
+		await writeStamp(request.build, { ...stamp, prepared: stamp.config }, request.owner);
+	});
+}
 
-/** A base as text: one make. A defconfig with fragments: two, for the tree itself must make the base. */
-async function merge(
-	request: Request,
-	origin: Origin,
-	fragments: readonly Fragment[],
-): Promise<{ config: Buffer } & Pick<ConfigureResult, "scrubbed" | "missed">> {
-	let base = origin.text;
-	if (base === undefined) {
-		const made = await runConfigure({ ...request, target: origin.target });
-		if (fragments.length === 0) return { config: made.config, scrubbed: [], missed: [] };
-		base = made.config;
-	}
-	const name = origin.path ?? "defconfig";
-	const own = origin.kind === "build-directory";
-	const exists = (path: string): boolean => existsSync(isAbsolute(path) ? path : join(request.source, path));
-	const { text, scrubbed } = own ? { text: base, scrubbed: [] } : scrubConfig(base, name, { exists });
-	const merged = mergeConfigs({ name, text }, fragments);
-	const { config } = await runConfigure({ ...request, text: merged.text });
+function toldTo({ arch, cross, makeArgs }: ConfigureOptions): NonNullable<Stamp["make"]> {
 	return {
-		config,
-		scrubbed: scrubbed.map(({ symbol, why }) => ({ symbol, why })),
-		missed: lost(merged.asked, config),
+		...(arch === undefined ? {} : { arch }),
+		...(cross === undefined ? {} : { cross }),
+		...(makeArgs === undefined ? {} : { makeArgs: [...makeArgs] }),
 	};
-}
-
-function lost(asked: readonly Asked[], config: Buffer): string[] {
-	return missed(auditConfig(asked, parseConfig(config, ".config"))).map(
-		({ file, line, symbol, raw, verdict }) => `${file}:${line}: CONFIG_${symbol}=${raw} (${verdict})`,
-	);
-}
-
-function explicitBase(base: string | undefined): ExplicitBase | undefined {
-	if (base === undefined) return undefined;
-	if (base === "running") return { kind: "running" };
-	if (!base.includes("/") && /(?:^|_)defconfig$/.test(base)) return { kind: "defconfig", target: base };
-	return { kind: "file", path: resolve(base) };
-}
-
-async function readFragments(paths: readonly string[]): Promise<Fragment[]> {
-	return await Promise.all(
-		paths.map(async (path) => ({ name: path, text: await attempt(`read the fragment ${path}`, readFile(path)) })),
-	);
 }
 
 function record(origin: Origin, fragments: readonly Fragment[]): Pick<Stamp, "base" | "fragments"> {
@@ -237,14 +222,4 @@ function record(origin: Origin, fragments: readonly Fragment[]): Pick<Stamp, "ba
 		},
 		fragments: fragments.map(({ name, text }) => ({ name, sha256: sha256(text) })),
 	};
-}
-
-/** A kernel of this config that cannot mount its own source would leave its owner without it. */
-async function warnIfUnmountable(context: Context, config: Buffer, release: string): Promise<void> {
-	const compressor = (await findEntry(context.layout, release))?.info?.compressor;
-	if (compressor === undefined) return;
-	const { missing } = canMountOwnSource(parseConfig(config, ".config"), compressor);
-	if (missing.length === 0) return;
-	const symbols = missing.map((symbol) => `CONFIG_${symbol}`).join(", ");
-	context.warn(`a kernel built with this config could not mount its own source: it lacks ${symbols}`);
 }

@@ -43,8 +43,22 @@ const values: Readonly<Record<SymbolType, readonly [RegExp, string]>> = {
 	string: [/^"/, "a text in quotes"],
 };
 
+export interface Miss extends AuditEntry {
+	reason: Reason;
+	/** "my.config:3: CONFIG_X=y is n: dependency: it depends on NET [=n] (net/Kconfig:4)" */
+	text: string;
+}
+
 /** `now` are the values of the final .config. */
-export function whyMissed(entry: AuditEntry, tree: KconfigTree, now: Values): Reason {
+export function whyMissed(entry: AuditEntry, tree: KconfigTree, now: Values): Miss {
+	const { file, line, symbol, raw, got } = entry;
+	const reason = reasonFor(entry, tree, now);
+	const at = reason.at === undefined ? "" : ` (${reason.at})`;
+	const text = `${file}:${line}: CONFIG_${symbol}=${raw} is ${got ?? "absent"}: ${reason.kind}: ${reason.text}${at}`;
+	return { ...entry, reason, text };
+}
+
+function reasonFor(entry: AuditEntry, tree: KconfigTree, now: Values): Reason {
 	const { symbol } = entry;
 	const definitions = tree.symbols.get(symbol);
 	const first = definitions?.[0];

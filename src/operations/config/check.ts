@@ -5,25 +5,18 @@
  * Leaves to others: verdicts (src/kconfig/audit.ts) and reasons (src/kconfig/explain/reasons.ts).
  */
 
-import { resolve } from "node:path";
 import { findEntry } from "../../catalog.ts";
-import { type AuditEntry, auditConfig, canMountOwnSource, missed, type OwnSource } from "../../kconfig/audit.ts";
-import { type Reason, whyMissed } from "../../kconfig/explain/reasons.ts";
+import { auditConfig, canMountOwnSource, missed, type OwnSource } from "../../kconfig/audit.ts";
+import { type Miss, whyMissed } from "../../kconfig/explain/reasons.ts";
 import { type Asked, mergeConfigs } from "../../kconfig/merge.ts";
-import { readConfigFile } from "../../kconfig/read.ts";
-import { findingLine, settingsFragment } from "../../kconfig/settings.ts";
 import { type CommonOptions, type Context, openContext } from "../context.ts";
+import { type FragmentOptions, reportLost, userFragments } from "../inputs.ts";
 import { openRelease } from "./release.ts";
 
-export interface CheckOptions extends CommonOptions {
-	/** Instead of what the last configure was given. */
-	fragments?: readonly string[] | undefined;
-	set?: readonly string[] | undefined;
-}
+/** Fragments and settings take the place of what the last configure was given. */
+export interface CheckOptions extends CommonOptions, FragmentOptions {}
 
-export interface Miss extends AuditEntry {
-	reason: Reason;
-}
+export type { Miss } from "../../kconfig/explain/reasons.ts";
 
 export interface ConfigCheck {
 	release: string;
@@ -48,7 +41,7 @@ export async function configCheck(release: string | undefined, options: CheckOpt
 	const given = [...(options.fragments ?? []), ...(options.set ?? [])].length > 0;
 	const asked = given ? await askedIn(context, options) : (opened.build.stamp?.asked ?? []);
 	const entries = auditConfig(asked, opened.config);
-	const misses = missed(entries).map((entry) => ({ ...entry, reason: whyMissed(entry, opened.tree, opened.now) }));
+	const misses = missed(entries).map((entry) => whyMissed(entry, opened.tree, opened.now));
 	const compressor = (await findEntry(context.layout, opened.release))?.info?.compressor;
 	const ownSource = compressor === undefined ? undefined : canMountOwnSource(opened.config, compressor);
 	return {
@@ -62,14 +55,8 @@ export async function configCheck(release: string | undefined, options: CheckOpt
 	};
 }
 
-async function askedIn(context: Context, { fragments = [], set = [] }: CheckOptions): Promise<Asked[]> {
-	const { signal } = context;
-	const read = fragments.map(async (name) => ({
-		name,
-		text: await readConfigFile(resolve(name), { signal, allowEmpty: true }),
-	}));
-	const nothing = { name: "nothing", text: Buffer.alloc(0) };
-	const { asked, findings } = mergeConfigs(nothing, [...(await Promise.all(read)), ...settingsFragment(set)]);
-	for (const finding of findings) if (finding.kind === "lost") context.warn(findingLine(finding));
+async function askedIn(context: Context, options: FragmentOptions): Promise<Asked[]> {
+	const { asked, findings } = mergeConfigs({ name: "", text: Buffer.alloc(0) }, await userFragments(context, options));
+	reportLost(context, findings);
 	return asked;
 }

@@ -10,11 +10,11 @@ import { dirname, join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import type { Finding } from "../../kconfig/config.ts";
 import { type MergeReport, mergeConfigs } from "../../kconfig/merge.ts";
-import { readConfigFile } from "../../kconfig/read.ts";
-import { findingLine, settingsFragment } from "../../kconfig/settings.ts";
+import { findingLine } from "../../kconfig/settings.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readIfExists, writeFileAtomic } from "../../system/files.ts";
 import { type CommonOptions, openContext } from "../context.ts";
+import { refused, reportLost, userFragments } from "../inputs.ts";
 import { openConfig } from "./source.ts";
 
 export type { Finding } from "../../kconfig/config.ts";
@@ -56,15 +56,11 @@ export async function configMerge(
 	const context = await openContext(options);
 	const { signal } = context;
 	const first = await openConfig(context, base);
-	const read = fragments.map(async (name) => ({
-		name,
-		text: await readConfigFile(resolve(name), { signal, allowEmpty: true }),
-	}));
-	const files = [...(await Promise.all(read)), ...settingsFragment(options.set ?? [])];
+	const files = await userFragments(context, { fragments, set: options.set });
 	const { keepBuiltin = false } = options;
 	const { text, reports, findings, asked, promoted } = mergeConfigs(first, files, { keepBuiltin });
 	if (options.strict) assertStrict(reports, findings);
-	for (const finding of findings) if (finding.kind === "lost") context.warn(findingLine(finding));
+	reportLost(context, findings);
 	const result = { text, asked: asked.length, reports, findings, promoted, already: false };
 	if (options.output === undefined) return result;
 	const output = await destination(options.output, fragments);
@@ -91,13 +87,7 @@ function assertStrict(reports: readonly MergeReport[], findings: readonly Findin
 		const before = `${previous.file}:${previous.line}`;
 		return `${next.file}:${next.line}: CONFIG_${symbol}=${next.raw}, but ${before} says ${previous.raw}`;
 	});
-	const notes = [...lost, ...lines];
-	if (notes.length === 0) return;
-	const message = `${notes.length} ${notes.length === 1 ? "line is" : "lines are"} refused by --strict`;
-	throw new KsquashError("ERR_KSQUASH_CONFIG_FILE", message, {
-		notes,
-		hint: "mend the lines named here, or leave --strict out",
-	});
+	if (lost.length + lines.length > 0) throw refused([...lost, ...lines]);
 }
 
 /** A link is followed, so that it stays one. A fragment is never written over. */

@@ -5,8 +5,7 @@
  */
 
 import { machine } from "node:os";
-import { basename, join } from "node:path";
-import { readOwned } from "../../build/files.ts";
+import { basename } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { configArch, kernelArch } from "../../kconfig/arch.ts";
 import { type Config, parseConfig } from "../../kconfig/config.ts";
@@ -18,7 +17,7 @@ import { buildName, releasePaths } from "../../layout.ts";
 import { readLinkIfExists } from "../../system/files.ts";
 import { type Build, findAllBuilds } from "../builds.ts";
 import type { Context } from "../context.ts";
-import { findBuild } from "./source.ts";
+import { findBuild, readBuildConfig } from "../inputs.ts";
 
 export interface ConfiguredRelease {
 	release: string;
@@ -37,14 +36,7 @@ export interface ConfiguredRelease {
 export async function openRelease(context: Context, name?: string): Promise<ConfiguredRelease> {
 	const build = await findBuild(context.layout, name ?? (await usualName(context)));
 	const release = build.stamp?.release ?? build.name.slice(buildName("").length);
-	const configPath = join(build.path, ".config");
-	const text = await readOwned(build.path, ".config", build.owner);
-	if (text === undefined) {
-		throw new KsquashError("ERR_KSQUASH_NO_INPUT", `${build.path} has no .config yet`, {
-			path: configPath,
-			hint: `run: ksquash configure ${release}`,
-		});
-	}
+	const { path: configPath, text } = await readBuildConfig(build);
 	const config = parseConfig(text, configPath);
 	const source = releasePaths(context.layout, release).mountPoint;
 	const arch = kernelArch(build.stamp?.make?.arch ?? configArch(config) ?? machine());

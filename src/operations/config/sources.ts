@@ -4,14 +4,11 @@
  * Owns: the question "and which one for this release?". Leaves to others: the places and their order (src/kconfig).
  */
 
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { readOwned } from "../../build/files.ts";
-import { findBase, type GivenConfig } from "../../kconfig/origins.ts";
+import { findBase } from "../../kconfig/origins.ts";
 import { listSources, packagedConfigs, type SourceEntry, systemSources } from "../../kconfig/places.ts";
-import { buildName, type Layout } from "../../layout.ts";
-import { findAllBuilds } from "../builds.ts";
+import { buildName } from "../../layout.ts";
 import { type CommonOptions, openContext } from "../context.ts";
+import { buildConfigs } from "../inputs.ts";
 
 export type { SourceEntry } from "../../kconfig/places.ts";
 
@@ -48,15 +45,4 @@ export async function configSources(release?: string, options: SourcesOptions = 
 		...(base.path === undefined ? {} : { chosen: base.path }),
 		passedOver: base.passedOver,
 	};
-}
-
-/** The .config of every build directory, the newest first; what is not its owner's alone is left out. */
-export async function buildConfigs(layout: Layout): Promise<(GivenConfig & { name: string })[]> {
-	const builds = await findAllBuilds(layout);
-	const found = builds.map(async ({ name, path, owner }) => {
-		const text = await readOwned(path, ".config", owner).catch(() => undefined);
-		const at = join(path, ".config");
-		return text === undefined ? [] : [{ name, path: at, text, modified: (await stat(at)).mtimeMs }];
-	});
-	return (await Promise.all(found)).flat().toSorted((a, b) => b.modified - a.modified);
 }
