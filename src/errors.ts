@@ -51,6 +51,10 @@ const table = {
 	ERR_KSQUASH_CHANGED: [Exit.busy, "something is writing there: let it end, and try again"],
 	ERR_KSQUASH_PRIVILEGE: [Exit.noPermission, "run it as root"],
 	ERR_KSQUASH_FOREIGN_OWNER: [Exit.noPermission, "chown the directory to one user, or name its owner with --owner"],
+	ERR_KSQUASH_CONFIG_FILE: [
+		Exit.data,
+		"name another config: a file, running, build:REL (ksquash config sources lists them)",
+	],
 	ERR_KSQUASH_KCONFIG: [Exit.config, "the lines above are make's own"],
 	ERR_KSQUASH_SETTINGS: [Exit.config, "mend the file named here"],
 	ERR_KSQUASH_RUNNING_KERNEL: [Exit.noPermission, "--force removes it all the same"],

@@ -1,6 +1,18 @@
 /** The library: what a program can import from "ksquash". Re-exports, nothing else. */
 
 export { type ErrorCode, Exit, errorCodes, KsquashError } from "./errors.ts";
+export { type CheckOptions, type ConfigCheck, configCheck, type Miss } from "./operations/config/check.ts";
+export { type Change, type ConfigDiff, type ConfigShow, configDiff, configShow } from "./operations/config/diff.ts";
+export { type ConfigExplanation, configExplain, type ExplainOptions } from "./operations/config/explain.ts";
+export { type ConfigNew, configNew, type NewOptions, type NewSymbol } from "./operations/config/fresh.ts";
+export {
+	type ConfigMergeOptions,
+	type ConfigMergeResult,
+	configMerge,
+	type Finding,
+	type MergeReport,
+} from "./operations/config/merge.ts";
+export { type ConfigSources, configSources, type SourceEntry } from "./operations/config/sources.ts";
 export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure/index.ts";
 export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
 export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";

@@ -23,6 +23,8 @@ export interface Layout {
 	readonly keptDir: string;
 	/** /etc/ksquash/config.toml */
 	readonly settingsFile: string;
+	/** /etc/kernel/config.d: fragments of this machine, by the name that Gentoo gave it. */
+	readonly fragmentDir: string;
 	/** /etc/fstab */
 	readonly fstab: string;
 	/** Locks of long work: always the running system's, whatever the root. */
@@ -59,6 +61,7 @@ export async function openLayout(given = "/"): Promise<Layout> {
 		link: join(sourceDir, "linux"),
 		keptDir: dirname(await below("/var/lib/ksquash/kept/x")),
 		settingsFile: await below("/etc/ksquash/config.toml"),
+		fragmentDir: dirname(await below("/etc/kernel/config.d/x")),
 		fstab: await below("/etc/fstab"),
 		lockDir: process.geteuid?.() === 0 ? "/run/ksquash" : `/tmp/ksquash-${process.geteuid?.()}`,
 	};

@@ -25,10 +25,16 @@ export interface Stamp {
 	/** The rest is known after the first configure. */
 	base?: { kind: string; path?: string; target?: string; sha256?: string };
 	fragments?: { name: string; sha256: string }[];
+	/** What the fragments and settings asked for: config check looks for it. */
+	asked?: { symbol: string; value: string; raw: string; file: string; line: number }[];
+	/** What make was told. */
+	make?: { arch?: string; cross?: string; makeArgs?: string[] };
 	/** See inputsHash. */
 	inputs?: string;
 	/** sha256 of .config as `conf` left it: another one now means that somebody edited it. */
 	config?: string;
+	/** The `config` for which modules_prepare was run. */
+	prepared?: string | undefined;
 	toolchain?: string;
 }
 

@@ -3,6 +3,7 @@
  */
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
+import { config } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import {
 	buildFlags,
@@ -198,7 +199,7 @@ const doctor = buildCommand<Common, [], CliContext>({
 });
 
 export const routes = buildRouteMap({
-	routes: { install, pack, verify, mount, umount, configure, select, remove, status, doctor },
+	routes: { install, pack, verify, mount, umount, configure, config, select, remove, status, doctor },
 	docs: {
 		brief: "Keeps a kernel source tree as one mounted squashfs image, with a writable build directory beside it",
 	},

@@ -15,6 +15,7 @@ export interface Common {
 const text = (brief: string, placeholder: string) =>
 	({ kind: "parsed", parse: String, optional: true, brief: `<${placeholder}>  ${brief}`, placeholder }) as const;
 
+/** A flag that may be given again. */
 const list = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), variadic: true }) as const;
 
 const flag = (brief: string) => ({ kind: "boolean", optional: true, withNegated: false, brief }) as const;
@@ -65,6 +66,10 @@ export interface ConfigureFlags extends Common {
 	variant?: string;
 	base?: string;
 	fragment?: readonly string[];
+	set?: readonly string[];
+	strict?: boolean;
+	localversion?: string;
+	modulesPrepare?: boolean;
 	arch?: string;
 	cross?: string;
 	make?: readonly string[];
@@ -74,8 +79,12 @@ export interface ConfigureFlags extends Common {
 export const buildFlags = {
 	owner: text("User who builds there (default: root)", "user"),
 	buildDir: text("Where the build directory lies", "dir"),
-	base: text("Base config: running, defconfig, NAME_defconfig, or a file", "base"),
+	base: text("Base config: running, build:REL, defconfig, NAME_defconfig, or a file", "base"),
 	fragment: list("Config fragment to merge (may be given again)", "file"),
+	set: list("SYMBOL=VALUE after the last fragment (may be given again)", "setting"),
+	strict: flag("Fail where a line of a fragment would be lost"),
+	localversion: text("The base's LOCALVERSION: keep (the default), drop, or the text to set", "rule"),
+	modulesPrepare: flag("Also run modules_prepare, which external modules need"),
 	make: list("NAME=VALUE for make (may be given again)", "arg"),
 } as const;
 
@@ -85,7 +94,7 @@ export const variantFlags = {
 	cross: text("CROSS_COMPILE for make", "prefix"),
 } as const;
 
-export { flag };
+export { flag, list, text };
 
 /** 256K, 1M, 512MiB, 65536: bytes. */
 export function parseSize(input: string): number {

@@ -90,8 +90,8 @@ function commandFirst(argv: readonly string[]): readonly string[] {
 		return argv;
 	let at = 0;
 	while (argv[at]?.startsWith("-")) at += argv[at] === "--root" ? 2 : 1;
-	const command = argv[at];
-	return command === undefined ? ["status", ...argv] : [command, ...argv.slice(0, at), ...argv.slice(at + 1)];
+	const command = argv.slice(at);
+	return [...(command.length === 0 ? ["status"] : command), ...argv.slice(0, at)];
 }
 
 process.exitCode = await main(process.argv.slice(2));

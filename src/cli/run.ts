@@ -13,8 +13,14 @@ function packOptions(context: CliContext, { comp, json: _json, ...flags }: PackF
 	return { ...flags, compressor: comp, toolOptions: context.passThrough };
 }
 
-function configureOptions({ fragment, make, json: _json, ...flags }: ConfigureFlags): ops.ConfigureOptions {
-	return { ...flags, fragments: fragment, makeArgs: make };
+function configureOptions({
+	fragment,
+	make,
+	localversion,
+	json: _json,
+	...flags
+}: ConfigureFlags): ops.ConfigureOptions {
+	return { ...flags, fragments: fragment, makeArgs: make, localVersion: localversion };
 }
 
 export async function install(this: CliContext, flags: InstallFlags, source: string): Promise<void> {

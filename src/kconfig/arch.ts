@@ -1,5 +1,5 @@
 /**
- * Which architecture a config is for, and which one a name given to ARCH= or uname(2) means.
+ * Which architecture and version a config is for, and which architecture a name given to ARCH= or uname(2) means.
  *
  * Owns: the kernel's own names (arch/NAME) and their aliases. Pure.
  * Leaves to others: what follows from a difference (origins.ts).
@@ -57,9 +57,20 @@ export function kernelArch(name: string): string {
 
 /** The architecture that a config says it is for; undefined when it says nothing, as a fragment does. */
 export function configArch(config: Config): string | undefined {
-	for (const { text } of config.lines.slice(0, 8)) {
-		const header = /^# Linux\/([A-Za-z0-9_]+) \S+ Kernel Configuration/.exec(text);
-		if (header?.[1] !== undefined) return kernelArch(header[1]);
-	}
+	const header = headerOf(config);
+	if (header !== undefined) return kernelArch(header.arch);
 	return symbols.find(([symbol]) => symbolValue(config, symbol) === "y")?.[1];
+}
+
+/** The version that the header of a config says, e.g. "6.1.192"; undefined where there is none. */
+export function configRelease(config: Config): string | undefined {
+	return headerOf(config)?.release;
+}
+
+function headerOf(config: Config): { arch: string; release: string } | undefined {
+	for (const { text } of config.lines.slice(0, 8)) {
+		const [, arch, release] = /^# Linux\/([A-Za-z0-9_]+) (\S+) Kernel Configuration/.exec(text) ?? [];
+		if (arch !== undefined && release !== undefined) return { arch, release };
+	}
+	return undefined;
 }

@@ -5,13 +5,11 @@
  * Leaves to others: reading and checking a file (read.ts), paths of build directories and trees (the caller).
  */
 
-import { access } from "node:fs/promises";
-import { machine as machineName, release as osRelease } from "node:os";
 import { KsquashError } from "../errors.ts";
-import { run } from "../system/run.ts";
 import { configArch, kernelArch } from "./arch.ts";
 import { parseConfig } from "./config.ts";
-import { readConfigFile } from "./read.ts";
+import { isThere, runningPlaces, type Sources, systemSources } from "./places.ts";
+import { CARRIES_NONE, readConfigFile, UNTRUSTED } from "./read.ts";
 
 /** A config that the caller has read: it knows whose directory it is. */
 export interface GivenConfig {
@@ -35,19 +33,9 @@ export type OriginKind =
 	| "modules"
 	| "modules-build"
 	| "boot"
+	| "image"
+	| "other-build"
 	| "defconfig";
-
-/** Where the running kernel's config may lie. The defaults are the system's. */
-export interface Sources {
-	procConfig: string;
-	modulesDir: string;
-	bootDir: string;
-	/** uname -r and uname -m. */
-	release: string;
-	machine: string;
-	/** Makes /proc/config.gz appear where it is a module; undefined: not tried. */
-	loadConfigs: (() => Promise<void>) | undefined;
-}
 
 export interface OriginRequest {
 	explicit?: ExplicitBase | undefined;
@@ -55,6 +43,8 @@ export interface OriginRequest {
 	tree?: GivenConfig | undefined;
 	/** The .config that the build directory has already. */
 	existing?: GivenConfig | undefined;
+	/** Configs of other build directories, the newest first: better than a defconfig. */
+	others?: readonly GivenConfig[] | undefined;
 	/** As given to ARCH=; the machine's own when absent. */
 	arch?: string | undefined;
 	/** The build directory's owner: configs of his are trusted, too. */
@@ -76,7 +66,7 @@ export interface Origin {
 	passedOver: string[];
 }
 
-/** Throws ERR_KSQUASH_KCONFIG, ERR_KSQUASH_NO_INPUT. A damaged file is an error, a foreign or untrusted one is passed over. */
+/** Throws ERR_KSQUASH_KCONFIG, ERR_KSQUASH_CONFIG_FILE, ERR_KSQUASH_NO_INPUT. A damaged file is an error, a foreign or untrusted one is passed over. */
 export async function findBase(request: OriginRequest): Promise<Origin> {
 	const sources = { ...systemSources(), ...request.sources };
 	const target = kernelArch(request.arch ?? sources.machine);
@@ -89,6 +79,11 @@ export async function findBase(request: OriginRequest): Promise<Origin> {
 	const passedOver: string[] = [];
 	const found = await runningBase(request, sources, target, passedOver);
 	if (found !== undefined) return found;
+	for (const { path, text } of request.others ?? []) {
+		if (otherArch(text, path, target) !== undefined) continue;
+		const why = `${path} is the base: no config of the running kernel was found, and it is the newest of the build directories`;
+		return { kind: "other-build", text, path, why, passedOver };
+	}
 	const why = `the tree's defconfig is the base: ${passedOver.length === 0 ? "no config of the running kernel was found" : "no other config fits"}`;
 	return { kind: "defconfig", text: undefined, target: "defconfig", why, passedOver };
 }
@@ -147,17 +142,10 @@ async function runningBase(
 		);
 		return undefined;
 	}
-	const { release, modulesDir, bootDir, procConfig } = sources;
-	const places: readonly (readonly [OriginKind, string, string])[] = [
-		["proc", procConfig, "the running kernel says that it was built with it"],
-		["modules", `${modulesDir}/${release}/config`, `it was installed with the running kernel ${release}`],
-		["modules-build", `${modulesDir}/${release}/build/.config`, `the running kernel ${release} was built there`],
-		["boot", `${bootDir}/config-${release}`, `it was installed with the running kernel ${release}`],
-	];
 	const trusted = [process.geteuid?.() ?? 0, ...(request.owner === undefined ? [] : [request.owner])];
-	for (const [kind, path, reason] of places) {
-		if (kind === "proc" && !(await exists(path))) await sources.loadConfigs?.();
-		if (!(await exists(path))) continue;
+	for (const { kind, path, reason } of runningPlaces(sources)) {
+		if (kind === "proc" && !(await isThere(path))) await sources.loadConfigs?.();
+		if (!(await isThere(path))) continue;
 		try {
 			const text = await readConfigFile(path, { signal: request.signal, trusted });
 			const arch = otherArch(text, path, target);
@@ -166,7 +154,8 @@ async function runningBase(
 		} catch (error) {
 			// A damaged file is an error: going on without it would lose what it says without a word.
 			if (!(error instanceof KsquashError)) throw error;
-			if (error.step !== "trust" && error.code !== "ERR_KSQUASH_PRIVILEGE") throw error;
+			const unused = [UNTRUSTED, CARRIES_NONE].includes(error.step ?? "") || error.code === "ERR_KSQUASH_PRIVILEGE";
+			if (!unused && !(kind === "image" && error.code === "ERR_KSQUASH_TOOL_MISSING")) throw error;
 			passedOver.push(error.message);
 		}
 	}
@@ -176,26 +165,4 @@ async function runningBase(
 function otherArch(text: Uint8Array, path: string, target: string): string | undefined {
 	const arch = configArch(parseConfig(text, path));
 	return arch === undefined || arch === target ? undefined : arch;
-}
-
-async function exists(path: string): Promise<boolean> {
-	return await access(path).then(
-		() => true,
-		() => false,
-	);
-}
-
-function systemSources(): Sources {
-	return {
-		procConfig: "/proc/config.gz",
-		modulesDir: "/lib/modules",
-		bootDir: "/boot",
-		release: osRelease(),
-		machine: machineName(),
-		// IKCONFIG=m: the module is called configs. Its absence is no news.
-		loadConfigs:
-			process.geteuid?.() === 0
-				? async () => void (await run("modprobe", ["-q", "configs"]).catch(() => undefined))
-				: undefined,
-	};
 }

@@ -1,46 +1,45 @@
 /**
- * A config file from disk: plain, or compressed as /proc/config.gz and distributions' packages are.
+ * A config from disk: a text, a compressed one (/proc/config.gz), or one inside a kernel image.
  *
  * Owns: that a damaged or foreign file is an error with its name, never a shorter config.
- * Leaves to others: which file is read (origins.ts) and what its lines mean (config.ts).
+ * Leaves to others: which file is read (origins.ts), images (kernel-image.ts) and what lines mean (config.ts).
  */
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { setTimeout } from "node:timers/promises";
 import { type ErrorDetails, KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
-import { run } from "../system/run.ts";
+import { hasCode } from "../system/files.ts";
 import { parseConfig } from "./config.ts";
+import { configInImage, isKernelImage, LIMIT, scanForConfig } from "./kernel-image.ts";
+import { packingOf, unpacked } from "./unpack.ts";
 
-/** Far above the largest real one (allyesconfig: 0.4 MiB); a bomb ends here. */
-const LIMIT = 16 << 20;
-
-const packed: readonly (readonly [string, readonly number[]])[] = [
-	["gzip", [0x1f, 0x8b]],
-	["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
-	["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
-];
-
-/** Marks the errors of a file that is whole, but not to be trusted. */
-const UNTRUSTED = { step: "trust" } as const;
+/** The steps of errors that a search for a base survives: the file is whole, but not to be used. */
+export const UNTRUSTED = "trust";
+export const CARRIES_NONE = "carries no config";
 
 export interface ReadOptions {
 	signal?: AbortSignal | undefined;
 	/** Refuse a file that somebody other than root and these users owns or may write. */
 	trusted?: readonly number[] | undefined;
+	/** A fragment or one side of a comparison may set nothing: only comments and blank lines. */
+	allowEmpty?: boolean | undefined;
 }
 
-/** Throws ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_PRIVILEGE, ERR_KSQUASH_KCONFIG (no config, or a damaged one). */
+/**
+ * The text. Throws ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_PRIVILEGE, ERR_KSQUASH_TOOL_MISSING, ERR_KSQUASH_CONFIG_FILE
+ * (no config, or a damaged one).
+ */
 export async function readConfigFile(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
-	const file = await attempt(`read ${path}`, open(path, constants.O_RDONLY));
+	// A FIFO without a writer would let open wait for ever.
+	const file = await attempt(`read ${path}`, open(path, constants.O_RDONLY | constants.O_NONBLOCK));
 	try {
 		if (options.trusted !== undefined) await assertTrusted(file, path, options.trusted);
-		const bytes = await attempt(`read ${path}`, readAll(file, path, options.signal));
-		const text = await unpack(bytes, path, options.signal);
+		const text = await attempt(`read ${path}`, readText(file, path, options.signal));
 		const config = parseConfig(text, path);
-		if (config.symbols.size === 0) throw unusable(path, "it holds no CONFIG_ line");
+		const bare = config.lines.every(({ text: line }) => /^\s*(?:#.*)?\s*$/.test(line));
+		if (config.symbols.size === 0 && !(options.allowEmpty && bare)) throw unusable(path, "it holds no CONFIG_ line");
 		return text;
 	} finally {
 		await file.close();
@@ -49,45 +48,94 @@ export async function readConfigFile(path: string, options: ReadOptions = {}): P
 
 async function assertTrusted(file: FileHandle, path: string, trusted: readonly number[]): Promise<void> {
 	const stats = await file.stat();
-	if (!stats.isFile()) throw unusable(path, "it is no regular file", UNTRUSTED);
+	const details = { step: UNTRUSTED } as const;
+	if (!stats.isFile()) throw unusable(path, "it is no regular file", details);
 	if (stats.uid !== 0 && !trusted.includes(stats.uid))
-		throw unusable(path, `it belongs to the user ${stats.uid}`, UNTRUSTED);
+		throw unusable(path, `it belongs to the user ${stats.uid}`, details);
 	// Kbuild turns a config into a makefile: who writes it decides what the build runs.
-	if ((stats.mode & 0o022) !== 0) throw unusable(path, "others than its owner may write it", UNTRUSTED);
+	if ((stats.mode & 0o022) !== 0) throw unusable(path, "others than its owner may write it", details);
+}
+
+async function readText(file: FileHandle, path: string, signal: AbortSignal | undefined): Promise<Buffer> {
+	const head = await readUpTo(file, 4096, signal);
+	const regular = (await file.stat()).isFile();
+	const packing = packingOf(head);
+	try {
+		if (packing !== undefined) return await textOf(unpacked(following(file, head, signal), packing, signal), path);
+		if (!isKernelImage(head)) return await textOf(following(file, head, signal), path);
+		if (!regular) throw unusable(path, "it is no regular file");
+		return (await configInImage(file, head, signal)) ?? carriesNone(path);
+	} catch (error) {
+		if (signal?.aborted) throw error;
+		if (error instanceof KsquashError && error.code !== "ERR_KSQUASH_TOOL_FAILED") throw error;
+		if (!(error instanceof KsquashError) && (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+		const reason = error instanceof KsquashError ? (error.notes.at(-1) ?? error.message) : (error as Error).message;
+		const what = packing === undefined ? "its packed data" : `its ${packing} data`;
+		throw unusable(path, `${what} is damaged or cut off (${reason})`, { cause: error });
+	}
+}
+
+/** What a file holds: the text, or, when it is a kernel (configs.ko.xz, Image.gz), the config in it. */
+async function textOf(content: AsyncIterable<Uint8Array>, path: string): Promise<Buffer> {
+	const chunks: Uint8Array[] = [];
+	let size = 0;
+	const rest = content[Symbol.asyncIterator]();
+	try {
+		for (let next = await rest.next(); !next.done; next = await rest.next()) {
+			if (size < 4096) {
+				const head = Buffer.concat([...chunks, next.value]);
+				const stream = { [Symbol.asyncIterator]: () => resume([head], rest) };
+				if (isKernelImage(head)) return (await scanForConfig(stream)) ?? carriesNone(path);
+			}
+			size += next.value.length;
+			if (size > LIMIT) throw unusable(path, `it is larger than ${LIMIT >> 20} MiB`);
+			chunks.push(next.value);
+		}
+	} finally {
+		await rest.return?.();
+	}
+	return Buffer.concat(chunks);
+}
+
+async function* resume(first: Buffer[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+	yield* first;
+	for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
 /** /proc files have the size 0: read to the end, not by size. */
-async function readAll(file: FileHandle, path: string, signal: AbortSignal | undefined): Promise<Buffer> {
-	const chunks: Buffer[] = [];
-	let size = 0;
-	for (;;) {
-		signal?.throwIfAborted();
-		const { bytesRead, buffer } = await file.read(Buffer.alloc(1 << 18), 0, 1 << 18, null);
-		if (bytesRead === 0) return Buffer.concat(chunks);
-		size += bytesRead;
-		if (size > LIMIT) throw unusable(path, `it is larger than ${LIMIT >> 20} MiB`);
-		chunks.push(buffer.subarray(0, bytesRead));
+async function* following(file: FileHandle, head: Buffer, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+	yield head;
+	for (let next = await readUpTo(file, 1 << 18, signal); next.length > 0; ) {
+		yield next;
+		next = await readUpTo(file, 1 << 18, signal);
 	}
 }
 
-async function unpack(bytes: Buffer, path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-	const tool = packed.find(([, magic]) => magic.every((byte, at) => bytes[at] === byte))?.[0];
-	if (tool === undefined) return bytes;
-	try {
-		if (tool === "gzip") return await promisify(gunzip)(bytes, { maxOutputLength: LIMIT });
-		return (await run(tool, ["-dc"], { input: bytes, signal })).stdout;
-	} catch (error) {
-		if (signal?.aborted) throw error;
-		if (error instanceof KsquashError && error.code === "ERR_KSQUASH_TOOL_MISSING") throw error;
-		const reason = error instanceof KsquashError ? (error.notes.at(-1) ?? error.message) : (error as Error).message;
-		throw unusable(path, `its ${tool} data is damaged or cut off (${reason})`, { cause: error });
+/** Less than `size` only at the end. A pipe whose writer is slow, as in diff <(zcat a) b, is waited for. */
+async function readUpTo(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Buffer> {
+	const buffer = Buffer.alloc(size);
+	let filled = 0;
+	while (filled < size) {
+		signal?.throwIfAborted();
+		try {
+			const { bytesRead } = await file.read(buffer, filled, size - filled, null);
+			if (bytesRead === 0) break;
+			filled += bytesRead;
+		} catch (error) {
+			if (!hasCode(error, "EAGAIN")) throw error;
+			await setTimeout(20, undefined, { signal });
+		}
 	}
+	return buffer.subarray(0, filled);
+}
+
+function carriesNone(path: string): never {
+	throw unusable(path, "this kernel carries no config (it was built without IKCONFIG)", { step: CARRIES_NONE });
 }
 
 function unusable(path: string, why: string, details: ErrorDetails = {}): KsquashError {
-	return new KsquashError("ERR_KSQUASH_KCONFIG", `${path} is no usable kernel config: ${why}`, {
+	return new KsquashError("ERR_KSQUASH_CONFIG_FILE", `${path} is no usable kernel config: ${why}`, {
 		path,
-		hint: "name another base with --base FILE, or --base defconfig",
 		...details,
 	});
 }

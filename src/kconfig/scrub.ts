@@ -6,13 +6,11 @@
  */
 
 import { formatConfig, parseConfig } from "./config.ts";
-import { quote, unquote } from "./value.ts";
+import { unquote } from "./value.ts";
 
 export interface ScrubOptions {
 	/** Does a path of a value exist, as the kernel's build would see it? */
 	exists: (path: string) => boolean;
-	/** What to do with LOCALVERSION; "keep" when absent. */
-	localVersion?: "keep" | "drop" | { set: string };
 }
 
 export interface Scrubbed {
@@ -50,22 +48,12 @@ export function scrubConfig(
 		scrubbed.push({ symbol: assignment.symbol, raw: assignment.raw, line: assignment.line, why });
 		return false;
 	});
-	const { localVersion } = options;
-	if (typeof localVersion === "object") {
-		const last = lines.at(-1);
-		const glue = last === undefined || last.text.endsWith("\n") ? "" : "\n";
-		const value = Buffer.from(quote(localVersion.set)).toString("latin1");
-		lines.push({ text: `${glue}CONFIG_LOCALVERSION=${value}\n` });
-	}
 	return { text: formatConfig(lines), scrubbed };
 }
 
 function reason(symbol: string, raw: string, options: ScrubOptions): string | undefined {
 	if (measured.has(symbol)) return "it describes the toolchain of the machine that built it";
 	if (symbol === "BUILD_SALT" && raw !== '""') return "it names the build that the config comes from";
-	if (symbol === "LOCALVERSION" && options.localVersion !== undefined && options.localVersion !== "keep") {
-		return options.localVersion === "drop" ? "it was to be dropped" : "it was to be set";
-	}
 	if (!files.has(symbol)) return undefined;
 	const paths = pathsOf(symbol, unquote(raw) ?? "");
 	const gone = paths.filter((path) => !options.exists(path));

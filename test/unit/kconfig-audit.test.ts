@@ -101,12 +101,4 @@ describe("scrubbing", () => {
 		const { all } = scrub('CONFIG_INITRAMFS_SOURCE="/a.list /b.list"\n', { exists: (path) => path === "/a.list" });
 		expect(all[0]?.why).toBe("/b.list does not exist here");
 	});
-	test("LOCALVERSION is kept, dropped or set", () => {
-		const text = 'CONFIG_LOCALVERSION="-old"\nCONFIG_LOCALVERSION_AUTO=y';
-		expect(scrub(text).text).toBe(text);
-		expect(scrub(text, { localVersion: "drop" }).text).toBe("CONFIG_LOCALVERSION_AUTO=y");
-		expect(scrub(text, { localVersion: { set: '-"new"' } }).text).toBe(
-			'CONFIG_LOCALVERSION_AUTO=y\nCONFIG_LOCALVERSION="-\\"new\\""\n',
-		);
-	});
 });

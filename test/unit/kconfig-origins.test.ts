@@ -7,7 +7,8 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { configArch, kernelArch } from "../../src/kconfig/arch.ts";
 import { parseConfig } from "../../src/kconfig/config.ts";
-import { findBase, type Sources } from "../../src/kconfig/origins.ts";
+import { findBase } from "../../src/kconfig/origins.ts";
+import type { Sources } from "../../src/kconfig/places.ts";
 import { run, which } from "../../src/system/run.ts";
 
 const X86 = "#\n# Linux/x86 6.1.0 Kernel Configuration\n#\nCONFIG_X86=y\nCONFIG_A=y\n";
@@ -40,6 +41,11 @@ const put = (name: string, data: string | Buffer): string => {
 test("the order, from the last place to the first", async () => {
 	const kind = async () => (await findBase({ sources })).kind;
 	expect(await findBase({ sources })).toMatchObject({ kind: "defconfig", target: "defconfig", text: undefined });
+	const others = [{ path: "/b2/.config", text: Buffer.from(X86) }];
+	expect((await findBase({ sources, others })).kind).toBe("other-build");
+	const carried = ["ELF\0IKCFG_ST", gzipSync(X86), "IKCFG_ED"].map((part) => Buffer.from(part));
+	put("modules/6.1.0/kernel/kernel/configs.ko", Buffer.concat([Buffer.from([0x7f]), ...carried]));
+	expect((await findBase({ sources, others })).kind).toBe("image");
 	put("boot/config-6.1.0", X86);
 	expect(await kind()).toBe("boot");
 	put("modules/6.1.0/build/.config", X86);
@@ -74,7 +80,7 @@ test("a truncated gz is an error with its name, never a shorter config", async (
 	for (const length of [3, 12, whole.length >> 1, whole.length - 1]) {
 		put("config.gz", whole.subarray(0, length));
 		await expect(findBase({ sources })).rejects.toMatchObject({
-			code: "ERR_KSQUASH_KCONFIG",
+			code: "ERR_KSQUASH_CONFIG_FILE",
 			message: expect.stringContaining(sources.procConfig),
 		});
 	}
@@ -86,9 +92,10 @@ test("an explicit file: compressed or not, damaged, empty, absent", async () => 
 	if (which("xz") !== undefined) {
 		const { stdout } = await run("xz", ["-c"], { input: X86 });
 		expect(Buffer.from((await from(put("b", stdout))).text ?? []).toString()).toBe(X86);
-		await expect(from(put("c", stdout.subarray(0, 40)))).rejects.toMatchObject({ code: "ERR_KSQUASH_KCONFIG" });
+		await expect(from(put("c", stdout.subarray(0, 40)))).rejects.toMatchObject({ code: "ERR_KSQUASH_CONFIG_FILE" });
 	}
-	for (const text of ["", "hello\n", "\u007fELF"]) {
+	await expect(from(put("e", "\u007fELF"))).rejects.toMatchObject({ message: expect.stringContaining("IKCONFIG") });
+	for (const text of ["", "hello\n"]) {
 		await expect(from(put("d", text))).rejects.toMatchObject({ message: expect.stringContaining("no CONFIG_ line") });
 	}
 	await expect(from(join(root, "none"))).rejects.toMatchObject({ code: "ERR_KSQUASH_NO_INPUT" });
@@ -97,7 +104,7 @@ test("an explicit file: compressed or not, damaged, empty, absent", async () => 
 
 test("a gzip bomb ends at a limit", async () => {
 	put("config.gz", gzipSync(Buffer.alloc(64 << 20, "\n")));
-	await expect(findBase({ sources })).rejects.toMatchObject({ code: "ERR_KSQUASH_KCONFIG" });
+	await expect(findBase({ sources })).rejects.toMatchObject({ code: "ERR_KSQUASH_CONFIG_FILE" });
 });
 
 test("the running config is not the base of another architecture's build", async () => {

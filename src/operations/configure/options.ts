@@ -1,29 +1,32 @@
 /**
- * What a caller may ask of configure, and the checks that need no source: files there, names good, programs there.
+ * What a caller may ask of configure, what he gets, and the checks that need no source: files there, names good,
+ * programs there.
  */
 
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { assertBuildTools } from "../../build/kbuild.ts";
 import { parseConfig } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
-import type { ExplicitBase } from "../../kconfig/origins.ts";
 import { readConfigFile } from "../../kconfig/read.ts";
-import { attempt } from "../../system/failure.ts";
 import { assertRelease } from "../../system/names.ts";
 import type { CommonOptions, Context } from "../context.ts";
+import { allFragments, type FragmentOptions, findingsOf, namedBase, refuseLost } from "../inputs.ts";
 
-export interface ConfigureOptions extends CommonOptions {
+/** Fragments are merged after those of /etc/kernel/config.d and of the settings. */
+export interface ConfigureOptions extends CommonOptions, FragmentOptions {
 	/** User name or id. For root: the settings', else root; for others the directory's own, else the caller. */
 	owner?: string | number | undefined;
 	/** Where the directory lies; beside the source when absent. A link stands there then. */
 	buildDir?: string | undefined;
 	/** A second build directory of the same release: build-REL-VARIANT. */
 	variant?: string | undefined;
-	/** "running", "defconfig", "NAME_defconfig", or a file. */
+	/** "running", "build:REL", "defconfig", "NAME_defconfig", or a file. */
 	base?: string | undefined;
-	/** Config fragments, merged in this order after those of the settings. */
-	fragments?: readonly string[] | undefined;
+	/** Fail where `conf` would lose a line, instead of a warning. */
+	strict?: boolean | undefined;
+	/** What becomes of the base's LOCALVERSION: "keep" (the default), "drop", or the text to set, e.g. "-mine". */
+	localVersion?: string | undefined;
+	/** Also run modules_prepare: modules from elsewhere (DKMS, nvidia, zfs) need what it makes. */
+	modulesPrepare?: boolean | undefined;
 	/** ARCH= and CROSS_COMPILE= of make. */
 	arch?: string | undefined;
 	cross?: string | undefined;
@@ -31,36 +34,37 @@ export interface ConfigureOptions extends CommonOptions {
 	makeArgs?: readonly string[] | undefined;
 }
 
+export interface ConfigureResult {
+	release: string;
+	buildDir: string;
+	/** Nothing had changed: no make was run. */
+	already: boolean;
+	/** Which base, and why; one sentence. */
+	base: string;
+	/** Symbols of the base that were left out: facts of another compiler, files that are not here. */
+	scrubbed: { symbol: string; why: string }[];
+	/** What was asked for and is not in the final config, each with its reason: one sentence. */
+	missed: string[];
+	plan?: string[];
+}
+
 /**
- * Says what is wrong with the options before any work. Without `source` a kernel of today is assumed.
+ * Says what is wrong with the options before any work, and returns the fragments. Without `source` a kernel of today is
+ * assumed.
  *
- * Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_RELEASE_NAME, ERR_KSQUASH_TOOL_MISSING, and what is wrong
- * with a config file.
+ * Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_RELEASE_NAME, ERR_KSQUASH_TOOL_MISSING,
+ * ERR_KSQUASH_CONFIG_FILE.
  */
 export async function checkOptions(
 	context: Context,
 	options: ConfigureOptions,
 	{ release = "x", source }: { release?: string | undefined; source?: string | undefined } = {},
-): Promise<void> {
+): Promise<Fragment[]> {
 	if (options.variant !== undefined) assertRelease(`${release}-${options.variant}`, "from --variant");
-	for (const { name, text } of await readFragments(context, options)) parseConfig(text, name);
-	const base = explicitBase(options.base);
-	if (base?.kind === "file")
-		parseConfig(await attempt(`read the base ${base.path}`, readConfigFile(base.path)), base.path);
+	const fragments = await allFragments(context, options);
+	if (options.strict) refuseLost(findingsOf(fragments));
+	const base = await namedBase(context, options.base);
+	if (base?.kind === "file") parseConfig(await readConfigFile(base.path), base.path);
 	await assertBuildTools(options, source);
-}
-
-/** The settings' fragments first. */
-export async function readFragments({ settings }: Context, { fragments }: ConfigureOptions): Promise<Fragment[]> {
-	const paths = [...(settings.fragments ?? []), ...(fragments ?? [])];
-	return await Promise.all(
-		paths.map(async (path) => ({ name: path, text: await attempt(`read the fragment ${path}`, readFile(path)) })),
-	);
-}
-
-export function explicitBase(base: string | undefined): ExplicitBase | undefined {
-	if (base === undefined) return undefined;
-	if (base === "running") return { kind: "running" };
-	if (!base.includes("/") && /(?:^|_)defconfig$/.test(base)) return { kind: "defconfig", target: base };
-	return { kind: "file", path: resolve(base) };
+	return fragments;
 }

@@ -1,0 +1,62 @@
+/**
+ * config check: what the user asked for against the .config that there is now, each miss with its reason.
+ *
+ * Owns: whose wishes count: fragments named here, else what the last configure was given.
+ * Leaves to others: verdicts (src/kconfig/audit.ts) and reasons (src/kconfig/explain/reasons.ts).
+ */
+
+import { findEntry } from "../../catalog.ts";
+import { auditConfig, canMountOwnSource, missed, type OwnSource } from "../../kconfig/audit.ts";
+import { type Miss, whyMissed } from "../../kconfig/explain/reasons.ts";
+import { type Asked, mergeConfigs } from "../../kconfig/merge.ts";
+import { type CommonOptions, type Context, openContext } from "../context.ts";
+import { type FragmentOptions, reportLost, userFragments } from "../inputs.ts";
+import { openRelease } from "./release.ts";
+
+/** Fragments and settings take the place of what the last configure was given. */
+export interface CheckOptions extends CommonOptions, FragmentOptions {}
+
+export type { Miss } from "../../kconfig/explain/reasons.ts";
+
+export interface ConfigCheck {
+	release: string;
+	/** The .config that was looked at. */
+	config: string;
+	/** Symbols that were asked for. */
+	asked: number;
+	/** What the user did not get. */
+	missed: Miss[];
+	/** Modules that became built-in. */
+	promoted: string[];
+	/** Could the new kernel mount its own source? Absent without an image. */
+	ownSource?: OwnSource;
+	/** Nothing is missed, and the source can be mounted. */
+	ok: boolean;
+}
+
+/** `release` may be REL-VARIANT. Throws ERR_KSQUASH_NO_INPUT where there is no build directory or source. */
+export async function configCheck(release: string | undefined, options: CheckOptions = {}): Promise<ConfigCheck> {
+	const context = await openContext(options);
+	const opened = await openRelease(context, release);
+	const given = [...(options.fragments ?? []), ...(options.set ?? [])].length > 0;
+	const asked = given ? await askedIn(context, options) : (opened.build.stamp?.asked ?? []);
+	const entries = auditConfig(asked, opened.config);
+	const misses = missed(entries).map((entry) => whyMissed(entry, opened.tree, opened.now));
+	const compressor = (await findEntry(context.layout, opened.release))?.info?.compressor;
+	const ownSource = compressor === undefined ? undefined : canMountOwnSource(opened.config, compressor);
+	return {
+		release: opened.release,
+		config: opened.configPath,
+		asked: asked.length,
+		missed: misses,
+		promoted: entries.filter(({ verdict }) => verdict === "promoted").map(({ symbol }) => symbol),
+		...(ownSource === undefined ? {} : { ownSource }),
+		ok: misses.length === 0 && (ownSource?.ok ?? true),
+	};
+}
+
+async function askedIn(context: Context, options: FragmentOptions): Promise<Asked[]> {
+	const { asked, findings } = mergeConfigs({ name: "", text: Buffer.alloc(0) }, await userFragments(context, options));
+	reportLost(context, findings);
+	return asked;
+}

@@ -1,0 +1,68 @@
+/**
+ * config diff and config show: two configs, or one, of any source.
+ *
+ * Owns: nothing but the composition. Leaves to others: what differs (src/kconfig/diff.ts), sources (source.ts).
+ */
+
+import { type Change, diffConfigs, fragmentBetween } from "../../kconfig/diff.ts";
+import { type CommonOptions, openContext } from "../context.ts";
+import { openConfig } from "./source.ts";
+
+export type { Change } from "../../kconfig/diff.ts";
+
+export interface ConfigDiff {
+	/** The paths of both. */
+	from: string;
+	to: string;
+	/** By symbol name; an absent symbol equals n. */
+	changes: Change[];
+	/** A fragment that turns the first into the second. */
+	fragment: Uint8Array;
+}
+
+/** Each is a file (also compressed, or a kernel image), "running", or "build:REL". */
+export async function configDiff(a: string, b: string, options: CommonOptions = {}): Promise<ConfigDiff> {
+	const context = await openContext(options);
+	const [from, to] = [await openConfig(context, a), await openConfig(context, b)];
+	return {
+		from: from.name,
+		to: to.name,
+		changes: diffConfigs(from.config, to.config),
+		fragment: fragmentBetween(from.config, to.config),
+	};
+}
+
+export interface ShowOptions extends CommonOptions {
+	/** Which config: a file, "running" (the default), or "build:REL". */
+	from?: string | undefined;
+}
+
+export interface ConfigShow {
+	from: string;
+	/** The whole text, when no symbol was named. */
+	text?: Uint8Array;
+	/** In the order asked for; `raw` is undefined where the symbol is not there, which equals n. */
+	symbols: { symbol: string; raw: string | undefined; line?: number }[];
+}
+
+/** Symbols with or without CONFIG_; * and ? stand for any letters. */
+export async function configShow(symbols: readonly string[], options: ShowOptions = {}): Promise<ConfigShow> {
+	const context = await openContext(options);
+	const { name, text, config } = await openConfig(context, options.from ?? "running");
+	if (symbols.length === 0) return { from: name, text, symbols: [] };
+	const shown = symbols.flatMap((wanted) => {
+		const bare = wanted.replace(/^CONFIG_/, "");
+		const pattern = new RegExp(
+			`^${bare
+				.replace(/[^\w*?]/g, "\\$&")
+				.replace(/\*/g, ".*")
+				.replace(/\?/g, ".")}$`,
+		);
+		const found = /[*?]/.test(bare) ? [...config.symbols.keys()].filter((symbol) => pattern.test(symbol)) : [bare];
+		return found.map((symbol) => {
+			const there = config.symbols.get(symbol);
+			return { symbol, raw: there?.raw, ...(there === undefined ? {} : { line: there.line }) };
+		});
+	});
+	return { from: name, symbols: shown };
+}

@@ -1,0 +1,48 @@
+/**
+ * config sources: every config on this machine that a build could begin with, and the one that would be taken.
+ *
+ * Owns: the question "and which one for this release?". Leaves to others: the places and their order (src/kconfig).
+ */
+
+import { findBase } from "../../kconfig/origins.ts";
+import { listSources, packagedConfigs, type SourceEntry, systemSources } from "../../kconfig/places.ts";
+import { buildName } from "../../layout.ts";
+import { type CommonOptions, openContext } from "../context.ts";
+import { buildConfigs } from "../inputs.ts";
+
+export type { SourceEntry } from "../../kconfig/places.ts";
+
+export interface SourcesOptions extends CommonOptions {
+	/** ARCH= of the build; the machine's own when absent. */
+	arch?: string | undefined;
+}
+
+export interface ConfigSources {
+	/** In the order in which a base is looked for. */
+	sources: SourceEntry[];
+	/** What a configure without --base would begin with: one sentence. */
+	why: string;
+	/** Its path; absent for the tree's defconfig. */
+	chosen?: string;
+	/** One sentence for each that was there and would not be taken. */
+	passedOver: string[];
+}
+
+/** With a release (or REL-VARIANT): for that build directory, whose own .config comes first. */
+export async function configSources(release?: string, options: SourcesOptions = {}): Promise<ConfigSources> {
+	const { layout, signal } = await openContext(options);
+	const builds = await buildConfigs(layout);
+	const existing = release === undefined ? undefined : builds.find(({ name }) => name === buildName(release));
+	const others = builds.filter((build) => build !== existing);
+	const base = await findBase({ existing, others, arch: options.arch, signal });
+	const further = [
+		...builds.map(({ path }) => ({ kind: "build" as const, path })),
+		...(await packagedConfigs(layout.sourceDir)),
+	];
+	return {
+		sources: await listSources(systemSources(), further, signal),
+		why: base.why,
+		...(base.path === undefined ? {} : { chosen: base.path }),
+		passedOver: base.passedOver,
+	};
+}

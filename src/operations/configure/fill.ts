@@ -1,0 +1,102 @@
+/**
+ * From a prepared build directory to its config: base → fragments → one make → stamp, and when none of it is needed.
+ *
+ * Leaves to others: the directory (place.ts, src/build/directory.ts), and one config's text (merge.ts).
+ */
+
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { BuildDirectory } from "../../build/directory.ts";
+import { removeTemporaries } from "../../build/files.ts";
+import { runTarget, toolchainLine } from "../../build/kbuild.ts";
+import { openMemory, remembering } from "../../build/memory.ts";
+import { inputsHash, type Stamp, sha256, writeStamp } from "../../build/stamp.ts";
+import type { Fragment } from "../../kconfig/merge.ts";
+import { findBase, type Origin } from "../../kconfig/origins.ts";
+import type { Context } from "../context.ts";
+import { buildConfigs, namedBase } from "../inputs.ts";
+import { merge, type Request, warnIfUnmountable } from "./merge.ts";
+import type { ConfigureOptions, ConfigureResult } from "./options.ts";
+
+/** The config of a prepared directory. No make is run where nothing has changed. */
+export async function fill(
+	context: Context,
+	directory: BuildDirectory,
+	fragments: readonly Fragment[],
+	options: ConfigureOptions,
+): Promise<ConfigureResult> {
+	const { path, source, release, owner, stamp } = directory;
+	const { arch, cross, makeArgs } = options;
+	const make = { owner, arch, cross, makeArgs };
+	await removeTemporaries(path, owner);
+	const memory = await openMemory(path, owner);
+	const existing = memory.config;
+	const toolchain = await toolchainLine(make);
+	const inputs = inputsHash({ ...make, release, toolchain, base: "", fragments });
+	const result = { release, buildDir: path, scrubbed: [], missed: [] };
+	const own = join(path, ".config");
+	const origin = await findBase({
+		explicit: await namedBase(context, options.base),
+		existing: existing && { path: own, text: existing },
+		others: (await buildConfigs(context.layout)).filter((other) => other.path !== own),
+		arch,
+		owner: owner.uid,
+		signal: context.signal,
+	});
+	const request = { ...make, source, build: path, signal: context.signal, jobs: availableParallelism() };
+	const untouched = existing !== undefined && stamp.config === sha256(existing);
+	const sameBase = options.base === undefined || isDeepStrictEqual(stamp.base, record(origin, []).base);
+	if (!memory.interrupted && untouched && sameBase && stamp.inputs === inputs) {
+		if (options.modulesPrepare) await prepareModules(context, request, stamp);
+		return { ...result, already: true, base: `${own} is as the last configure left it` };
+	}
+	if (stamp.toolchain !== undefined && stamp.toolchain !== toolchain) {
+		context.warn(`${path} was configured for "${stamp.toolchain}"; the compiler is now "${toolchain}"`);
+	}
+	for (const other of origin.passedOver) context.warn(other);
+	const next: Stamp = { ...stamp, ...record(origin, fragments), inputs, toolchain, make: toldTo(options) };
+	// The directory's own .config as the base is no new origin: the first one stays what is remembered.
+	if (origin.kind === "build-directory" && stamp.base !== undefined) next.base = stamp.base;
+	const made = await context.step("configure", origin.why, async () => {
+		return await remembering(path, owner, memory, async () => {
+			const merged = await merge(context, request, origin, fragments);
+			Object.assign(next, { asked: merged.asked, config: sha256(merged.config) });
+			await writeStamp(path, next, owner);
+			return merged;
+		});
+	});
+	if (options.modulesPrepare) await prepareModules(context, request, next);
+	await warnIfUnmountable(context, made.config, release);
+	return { ...result, already: false, base: origin.why, scrubbed: made.scrubbed, missed: made.missed };
+}
+
+/** Once for each .config: make looks at thousands of files to find out that nothing is to be done. */
+async function prepareModules(context: Context, request: Request, stamp: Stamp): Promise<void> {
+	if (stamp.prepared !== undefined && stamp.prepared === stamp.config) return;
+	await context.step("modules_prepare", `make modules_prepare in ${request.build}`, async () => {
+		await runTarget(request, ["modules_prepare"]);
+		await writeStamp(request.build, { ...stamp, prepared: stamp.config }, request.owner);
+	});
+}
+
+function toldTo({ arch, cross, makeArgs }: ConfigureOptions): NonNullable<Stamp["make"]> {
+	return {
+		...(arch === undefined ? {} : { arch }),
+		...(cross === undefined ? {} : { cross }),
+		...(makeArgs === undefined ? {} : { makeArgs: [...makeArgs] }),
+	};
+}
+
+/** What the stamp says of the inputs. */
+function record(origin: Origin, fragments: readonly Fragment[]): Pick<Stamp, "base" | "fragments"> {
+	return {
+		base: {
+			kind: origin.kind,
+			...(origin.path === undefined ? {} : { path: origin.path }),
+			...(origin.target === undefined ? {} : { target: origin.target }),
+			...(origin.text === undefined ? {} : { sha256: sha256(origin.text) }),
+		},
+		fragments: fragments.map(({ name, text }) => ({ name, sha256: sha256(text) })),
+	};
+}
