@@ -29,7 +29,7 @@ export interface InstallResult {
 
 /** From a kernel tree or tarball to a build directory in which `make` works. Done twice is done once. */
 export async function install(source: string, options: InstallOptions = {}): Promise<InstallResult> {
-	const packed = await pack(source, options);
+	const packed = await pack(source, { ...options, mounts: true });
 	if (options.dryRun) return planned(packed);
 	const { release } = packed;
 	const mounted = await mount(release, options);

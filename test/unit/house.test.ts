@@ -24,7 +24,9 @@ function part(path: string): string {
 }
 
 /** What operations share, and what is no verb. */
-const shared = ["aside", "builds", "context", "keep", "link", "many", "mounted"].map((name) => `operations/${name}`);
+const shared = ["aside", "builds", "context", "decompressors", "keep", "link", "many", "mounted"].map(
+	(name) => `operations/${name}`,
+);
 
 function allowed(from: string, to: string): boolean {
 	if (from === to || to === "errors" || to === "system") return from !== "errors";

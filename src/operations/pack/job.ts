@@ -39,6 +39,8 @@ export interface Job {
 	resolved: ResolvedOptions;
 	options: PackOptions;
 	mountable: boolean;
+	/** Why the image cannot be mounted here. */
+	problem: KsquashError | undefined;
 }
 
 export async function put(

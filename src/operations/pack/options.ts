@@ -30,6 +30,8 @@ export interface PackOptions extends CommonOptions, SourceOptions {
 	toolOptions?: readonly string[] | undefined;
 	/** Pack although the release has an image of other content; the old one stays until the new one is safe. */
 	replace?: boolean | undefined;
+	/** The image will be mounted here, also below another root: refuse a compressor that the running kernel lacks. */
+	mounts?: boolean | undefined;
 	/** Processors. */
 	jobs?: number | undefined;
 	/** Bytes of memory for mksquashfs. */

@@ -9,7 +9,6 @@ import { KsquashError } from "../../errors.ts";
 import { type Proof, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
-import { mountProblem } from "../../mount/mounter.ts";
 import { assertSameTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { listTree, statTarget } from "../../system/native.ts";
@@ -79,16 +78,15 @@ async function assertReplaceable(
 }
 
 async function dispose(
-	{ context, mountable, options }: Job,
+	{ context, mountable, problem, options }: Job,
 	{ tree, fate }: Extract<Source, { kind: "tree" }>,
 	paths: ReleasePaths,
 	proof: Proof,
 ): Promise<{ source: PackResult["source"]; kept: string[] }> {
 	let result: Replaced;
 	if (fate === "replace" && !mountable && !options.replaceSource) {
-		const why = mountProblem(context.probe)?.message;
 		context.warn(
-			`${tree.path} stays: the image cannot be mounted in its place here (${why}); --replace-source removes it`,
+			`${tree.path} stays: the image cannot be mounted in its place here (${problem?.message}); --replace-source removes it`,
 		);
 		return { source: "kept", kept: [] };
 	}
