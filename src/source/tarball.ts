@@ -36,10 +36,9 @@ const magics: readonly (readonly [Compression, readonly number[]])[] = [
 	["lz4", [0x04, 0x22, 0x4d, 0x18]],
 ];
 
-/** Threads help only where the file was made in blocks; xz before 5.4 ignores them when decompressing. */
 const decompress: Readonly<Record<Exclude<Compression, "none">, readonly string[]>> = {
 	gzip: ["-dc"],
-	xz: ["-dc", "-T0"],
+	xz: ["-dc"],
 	bzip2: ["-dc"],
 	zstd: ["-dc"],
 	lz4: ["-dc"],
@@ -88,6 +87,10 @@ export interface Unpacking {
 	onTop: (top: TopDirectory) => NodeJS.WritableStream;
 	/** Throw NewerThanTop at the first entry that is newer than the top directory. */
 	topIsNewest?: boolean;
+	/** Memory is short: one thread decompresses. */
+	frugal?: boolean | undefined;
+	/** The decompressor gives way to everything else that runs. */
+	nice?: boolean | undefined;
 	/** Bytes of the tarball that were read so far. */
 	onProgress?: ((read: number) => void) | undefined;
 }
@@ -105,15 +108,29 @@ export async function streamTarball(tarball: Tarball, options: Unpacking): Promi
 	if (tarball.compression === "none") {
 		await readTar(meter, repacker, tarball.path);
 	} else {
-		const args = decompress[tarball.compression];
-		const child = start(tarball.compression, args, { input: meter, signal: options.signal });
-		child.finished.catch(() => undefined);
-		await readTar(child.stdout, repacker, tarball.path);
+		// Threads help only where the file was made in blocks; xz before 5.4 ignores them when decompressing.
+		const threads = tarball.compression === "xz" ? [options.frugal ? "-T1" : "-T0"] : [];
+		const args = [...decompress[tarball.compression], ...threads];
+		const child = start(tarball.compression, args, { input: meter, signal: options.signal, nice: options.nice });
+		await readTar(child.stdout, repacker, tarball.path).catch(async (error: unknown) => {
+			// A decompressor that was killed leaves a stream that ends early: that is no fault of the tarball's.
+			throw (await killed(child.finished)) ?? error;
+		});
 		await decompressed(child.finished, tarball.path);
 	}
 	const list = await repacker.finish();
 	const release = options.release ?? repacker.release();
 	return { list, release, sha256: await meter.digest() };
+}
+
+async function killed(finished: Promise<unknown>): Promise<KsquashError | undefined> {
+	const reason: unknown = await finished.catch((error: unknown) => error);
+	const by = reason instanceof KsquashError && reason.code === "ERR_KSQUASH_TOOL_FAILED" ? reason : undefined;
+	if (!by?.message.includes("was ended by")) return undefined;
+	return new KsquashError(by.code, by.message, {
+		cause: by,
+		hint: "was it short of memory (dmesg)? Otherwise try again",
+	});
 }
 
 async function decompressed(finished: Promise<unknown>, path: string): Promise<void> {

@@ -59,7 +59,7 @@ describe("the house", () => {
 
 	it("keeps dangerous names in their places", () => {
 		const places: [RegExp, RegExp][] = [
-			[/node:child_process/, /^src\/system\/(?:run|output|programs)\.ts$/],
+			[/node:child_process/, /^src\/system\/(?:run|launch|output|programs)\.ts$/],
 			[/process\.exit\(|process\.exitCode =|console\./, /^src\/cli\//],
 			[/\.node"|\.node`|createRequire/, /^src\/system\/native\.ts$/],
 			// The commands\' help has examples.

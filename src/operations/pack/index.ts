@@ -35,7 +35,7 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const context = await openContext(options);
 	const opened = await openSource(context.layout, source, options);
 	const tools = await squashfs.tools();
-	const resolved = await resolveOptions(context, tools, options);
+	const resolved = resolveOptions(context, tools, options);
 	const problem = await whyNotMountable(context, resolved, tools, options);
 	const job = { context, tools, resolved, options, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") assertNothingAsked(opened.release, options);

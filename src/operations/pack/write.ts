@@ -28,7 +28,10 @@ export interface WrittenImage {
 	sourceSha256?: string;
 }
 
-export type ImageOptions = Pick<WriteRequest, "compression" | "extra" | "jobs" | "memory">;
+export interface ImageOptions extends Pick<WriteRequest, "compression" | "extra" | "jobs" | "memory" | "nice"> {
+	/** Memory is short. */
+	frugal: boolean;
+}
 
 export interface Writing {
 	temporary: string;
@@ -150,7 +153,15 @@ async function streamInto(
 		return writer.input;
 	};
 	try {
-		const content = await streamTarball(tarball, { signal, release, onProgress, topIsNewest, onTop });
+		const content = await streamTarball(tarball, {
+			signal,
+			release,
+			onProgress,
+			topIsNewest,
+			onTop,
+			frugal: options.frugal,
+			nice: options.nice,
+		});
 		return { content, written: await (writer as unknown as StreamWriter).finished };
 	} catch (error) {
 		throw await ended(writer, error, stop);
