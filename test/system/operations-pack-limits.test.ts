@@ -13,7 +13,7 @@ function argumentsOf(image: string): string[] {
 	return (JSON.parse(readFileSync(`${image}.json`, "utf8")) as { arguments: string[] }).arguments;
 }
 
-function valueOf(args: readonly string[], option: string): string | undefined {
+function optionIn(args: readonly string[], option: string): string | undefined {
 	return args[args.indexOf(option) + 1];
 }
 
@@ -36,7 +36,7 @@ describe("memory", () => {
 		const scratch = scratchRoot();
 		const { image } = await pack(placeTarball(scratch), { root: scratch.root, memory: 100 << 20, jobs: 1 });
 		const args = argumentsOf(image);
-		expect([valueOf(args, "-mem"), valueOf(args, "-processors")]).toEqual(["100M", "1"]);
+		expect([optionIn(args, "-mem"), optionIn(args, "-processors")]).toEqual(["100M", "1"]);
 	});
 
 	it("is a share of what a cgroup leaves, and packing works there", (context) => {
@@ -47,7 +47,7 @@ describe("memory", () => {
 		const script = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"';
 		const ksquash = [process.execPath, cliPath, "pack", tarball, "--root", scratch.root];
 		execFileSync("sh", ["-c", script, "sh", group, ...ksquash], { stdio: "pipe" });
-		expect(valueOf(argumentsOf(join(scratch.src, "linux-6.1.99-small.sqfs")), "-mem")).toBe("64M");
+		expect(optionIn(argumentsOf(join(scratch.src, "linux-6.1.99-small.sqfs")), "-mem")).toBe("64M");
 	});
 });
 

@@ -21,6 +21,7 @@ import { settlePair } from "./publish.ts";
 import { openSource } from "./source.ts";
 import { packTarball } from "./tarball.ts";
 import { packTree } from "./tree.ts";
+import { resolveTrust } from "./trust.ts";
 
 export type { PackResult } from "./job.ts";
 export type { PackOptions } from "./options.ts";
@@ -37,7 +38,8 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const tools = await squashfs.tools();
 	const resolved = resolveOptions(context, tools, options);
 	const problem = await whyNotMountable(context, resolved, tools, options);
-	const job = { context, tools, resolved, options, mountable: problem === undefined, problem };
+	const trust = await resolveTrust(opened.kind === "tarball" ? "tarball" : "tree", options);
+	const job = { context, tools, resolved, options, trust, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") assertNothingAsked(opened.release, options);
 	if (context.dryRun) return await plan(job, opened, source);
 	await removeLeftovers(context);

@@ -17,9 +17,10 @@ import {
 } from "../../image/format.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import type { SourceOptions } from "./source.ts";
+import type { TrustOptions } from "./trust.ts";
 import type { ImageOptions } from "./write.ts";
 
-export interface PackOptions extends CommonOptions, SourceOptions {
+export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions {
 	/** "balanced" unless the settings say otherwise. */
 	preset?: PresetName | undefined;
 	/** Instead of the preset's compressor. */
