@@ -56,6 +56,10 @@ const table = {
 	ERR_KSQUASH_KCONFIG: [Exit.config, "the lines above are make's own"],
 	ERR_KSQUASH_SETTINGS: [Exit.config, "mend the file named here"],
 	ERR_KSQUASH_RUNNING_KERNEL: [Exit.noPermission, "--force removes it all the same"],
+	ERR_KSQUASH_LINKED: [
+		Exit.noPermission,
+		"--force lets the tree go all the same (ksquash configure makes a build directory such links can lead to); --keep-source keeps it",
+	],
 	ERR_KSQUASH_INTERNAL: [Exit.software, "this is a bug of ksquash: please report it with this text"],
 } as const satisfies Record<string, readonly [number, string]>;
 

@@ -31,6 +31,8 @@ export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions 
 	toolOptions?: readonly string[] | undefined;
 	/** Pack although the release has an image of other content; the old one stays until the new one is safe. */
 	replace?: boolean | undefined;
+	/** Let a tree go although links below /lib/modules lead into it that will not work any more. */
+	force?: boolean | undefined;
 	/** The image will be mounted here, also below another root: refuse a compressor that the running kernel lacks. */
 	mounts?: boolean | undefined;
 	/** Processors. */

@@ -14,6 +14,7 @@ import { attempt } from "../../system/failure.ts";
 import { listTree, statTarget } from "../../system/native.ts";
 import { assertNothingAside, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
+import { assertUnlinked } from "./links.ts";
 import { assertSpace } from "./options.ts";
 import { settlePair } from "./publish.ts";
 import { assertIdle, removeSource, replaceTree } from "./replace.ts";
@@ -28,7 +29,10 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 	await assertSameTree(tree);
 	await settlePair(paths, context.signal);
 	if (tree.path !== paths.mountPoint) await finishReplacement(context, paths);
-	if (source.fate !== "keep") await assertReplaceable(source, paths);
+	if (source.fate !== "keep") {
+		await assertReplaceable(source, paths);
+		await assertUnlinked(context, tree.path, source.fate, options.force ?? false);
+	}
 	const entry = await findEntry(context.layout, release);
 	const image = { format: squashfs, mountable, jobs: resolved.jobs, signal: context.signal };
 	let proof: Proof;
