@@ -34,6 +34,8 @@ const table = {
 	],
 	ERR_KSQUASH_TREE_UNSUITABLE: [Exit.data, "give the tarball, or a copy of the tree without what is named here"],
 	ERR_KSQUASH_TARBALL: [Exit.data, "fetch the tarball again and check its signature"],
+	ERR_KSQUASH_CHECKSUM: [Exit.data, "do not use this file: fetch it again, and the checksum from where you trust it"],
+	ERR_KSQUASH_SIGNATURE: [Exit.data, "do not use this file: fetch it and its signature again"],
 	ERR_KSQUASH_IMAGE: [Exit.data, "ksquash verify RELEASE says more; pack the release again from its tarball"],
 	ERR_KSQUASH_PROOF: [Exit.data, "nothing was removed; look at the entries named here and run the command again"],
 	ERR_KSQUASH_MANIFEST: [Exit.data, "ksquash verify RELEASE says more"],
@@ -58,6 +60,10 @@ const table = {
 	ERR_KSQUASH_KCONFIG: [Exit.config, "the lines above are make's own"],
 	ERR_KSQUASH_SETTINGS: [Exit.config, "mend the file named here"],
 	ERR_KSQUASH_RUNNING_KERNEL: [Exit.noPermission, "--force removes it all the same"],
+	ERR_KSQUASH_LINKED: [
+		Exit.noPermission,
+		"--force lets the tree go all the same (ksquash configure makes a build directory such links can lead to); --keep-source keeps it",
+	],
 	ERR_KSQUASH_INTERNAL: [Exit.software, "this is a bug of ksquash: please report it with this text"],
 } as const satisfies Record<string, readonly [number, string]>;
 

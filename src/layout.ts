@@ -27,6 +27,8 @@ export interface Layout {
 	readonly fragmentDir: string;
 	/** /etc/fstab */
 	readonly fstab: string;
+	/** /lib/modules */
+	readonly modulesDir: string;
 	/** Locks of long work: always the running system's, whatever the root. */
 	readonly lockDir: string;
 	/** /usr/src/linux */
@@ -63,6 +65,7 @@ export async function openLayout(given = "/"): Promise<Layout> {
 		settingsFile: await below("/etc/ksquash/config.toml"),
 		fragmentDir: dirname(await below("/etc/kernel/config.d/x")),
 		fstab: await below("/etc/fstab"),
+		modulesDir: dirname(await below("/lib/modules/x")),
 		lockDir: process.geteuid?.() === 0 ? "/run/ksquash" : `/tmp/ksquash-${process.geteuid?.()}`,
 	};
 }
@@ -87,11 +90,15 @@ export function releasePaths(layout: Layout, release: string): ReleasePaths {
 }
 
 /**
- * Where a link in the source directory leads when the root is "/", all links on the way followed; it may dangle.
- * Throws ELOOP.
+ * Where a link in a directory (the source directory when absent) leads when the root is "/", all links on the way
+ * followed; it may dangle. Throws ELOOP.
  */
-export async function resolveLink({ root, sourceDir }: Layout, target: string): Promise<string> {
-	const above = root === "/" ? sourceDir : sourceDir.slice(root.length);
+export async function resolveLink(
+	{ root, sourceDir }: Layout,
+	target: string,
+	directory: string = sourceDir,
+): Promise<string> {
+	const above = root === "/" ? directory : directory.slice(root.length);
 	// The last component's link is followed, too: it is not the last one then.
 	return dirname(await resolveInRoot(root, `${isAbsolute(target) ? target : `${above}/${target}`}/x`));
 }

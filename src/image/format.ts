@@ -77,6 +77,8 @@ export interface WriteRequest {
 	jobs?: number | undefined;
 	/** Bytes. */
 	memory?: number | undefined;
+	/** Whatever else runs comes first. */
+	nice?: boolean | undefined;
 	signal?: AbortSignal | undefined;
 	/** Bytes of source that were read so far. */
 	onRead?: ((bytes: number) => void) | undefined;

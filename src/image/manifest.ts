@@ -18,6 +18,8 @@ export interface Origin {
 	path: string;
 	/** Hex sha256 of a tarball file. */
 	sha256?: string;
+	/** Whose signature a tarball bore: of the file or of the tar in it, the key's fingerprint, its first user id. */
+	signed?: { of: "file" | "tar"; key: string; signer: string };
 }
 
 export interface Manifest {

@@ -83,7 +83,7 @@ export function optionsFor(tools: ImageTools, request: WriteRequest, kind: "tree
 
 async function writeTree(tools: ImageTools, request: WriteRequest): Promise<WriteResult> {
 	const args = [request.tree ?? ".", request.output, ...optionsFor(tools, request, "tree")];
-	const child = start(TOOL, args, { signal: request.signal, stdout: "lines" });
+	const child = start(TOOL, args, { signal: request.signal, nice: request.nice, stdout: "lines" });
 	const stop = watchReads(child.pid, request.onRead);
 	try {
 		await child.finished;
@@ -99,7 +99,8 @@ function writeStream(tools: ImageTools, request: WriteRequest): StreamWriter {
 	const args = ["-", request.output, ...optionsFor(tools, request, "tar")];
 	const epoch = request.topIsNewest ? { SOURCE_DATE_EPOCH: String(request.top.mtime) } : {};
 	const env = { ...cleanEnvironment(), ...epoch };
-	const child = start(TOOL, args, { env, signal: request.signal, stdin: "pipe", stdout: "lines" });
+	const { signal, nice } = request;
+	const child = start(TOOL, args, { env, signal, nice, stdin: "pipe", stdout: "lines" });
 	const finished = child.finished.then(
 		() => ({ tool: tools.tool, args }),
 		(error: unknown) => {

@@ -7,12 +7,12 @@
 import { readFile, statfs } from "node:fs/promises";
 import { buildTools } from "../build/kbuild.ts";
 import { KsquashError } from "../errors.ts";
+import { compressors as known } from "../image/format.ts";
 import { squashfs } from "../image/squashfs.ts";
-import { parseConfig, symbolValue } from "../kconfig/config.ts";
-import { readConfigFile } from "../kconfig/read.ts";
 import { mountProblem } from "../mount/mounter.ts";
 import { packageHint, which } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext } from "./context.ts";
+import { configSymbol, kernelDecompressors } from "./decompressors.ts";
 
 export interface Check {
 	/** What was looked at, e.g. "squashfs in the kernel". */
@@ -70,21 +70,18 @@ async function kernel({ probe }: Context): Promise<Check[]> {
 }
 
 async function decompressors(): Promise<Check[]> {
-	const names = { gzip: "ZLIB", lzo: "LZO", lz4: "LZ4", xz: "XZ", zstd: "ZSTD" } as const;
-	let config: ReturnType<typeof parseConfig>;
-	try {
-		config = parseConfig(await readConfigFile("/proc/config.gz"), "/proc/config.gz");
-	} catch {
-		const found = "unknown: the kernel shows no /proc/config.gz";
+	const kernel = await kernelDecompressors();
+	if (kernel === undefined) {
+		const found = "unknown: neither /proc/config.gz nor /boot has the running kernel's config";
 		return [{ name: "decompressors", result: "warn", found, fix: "modprobe configs" }];
 	}
-	return Object.entries(names).map(([name, symbol]) => {
-		const there = symbolValue(config, `SQUASHFS_${symbol}`) === "y";
+	return known.map((name) => {
+		const there = kernel.has.includes(name);
 		const check = { name: `squashfs ${name}`, found: there ? "there" : "the kernel cannot mount such images" };
 		if (there) return { ...check, result: "ok" };
 		// The presets use xz and zstd.
 		const result = name === "xz" || name === "zstd" ? "warn" : "ok";
-		return { ...check, result, fix: `build the kernel with CONFIG_SQUASHFS_${symbol}` };
+		return { ...check, result, fix: `build the kernel with ${configSymbol(name)}` };
 	});
 }
 

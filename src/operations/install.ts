@@ -49,7 +49,7 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 	const context = await openContext(options);
 	const opened = await openSource(context.layout, source, options);
 	await checkFirst(context, opened, options);
-	const packed = await pack(source, options);
+	const packed = await pack(source, { ...options, mounts: !staysInPlace(context, opened) });
 	if (options.dryRun) return planned(packed, staysInPlace(context, opened));
 	const { release } = packed;
 	const inPlace = packed.source === "kept" && staysInPlace(context, opened);

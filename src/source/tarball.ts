@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { Transform, type TransformCallback } from "node:stream";
+import { type Duplex, type Readable, Transform, type TransformCallback } from "node:stream";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
 import { fileId, lstatIfExists } from "../system/files.ts";
@@ -16,6 +16,7 @@ import type { FileId, TreeList } from "../system/native.ts";
 import { start } from "../system/run.ts";
 import { readTar } from "../system/tar.ts";
 import { Repacker, type TopDirectory } from "./repack.ts";
+import { assertSigned, SignatureCheck, type SignatureFiles, type Signed } from "./signature.ts";
 
 export interface Tarball {
 	path: string;
@@ -36,10 +37,9 @@ const magics: readonly (readonly [Compression, readonly number[]])[] = [
 	["lz4", [0x04, 0x22, 0x4d, 0x18]],
 ];
 
-/** Threads help only where the file was made in blocks; xz before 5.4 ignores them when decompressing. */
 const decompress: Readonly<Record<Exclude<Compression, "none">, readonly string[]>> = {
 	gzip: ["-dc"],
-	xz: ["-dc", "-T0"],
+	xz: ["-dc"],
 	bzip2: ["-dc"],
 	zstd: ["-dc"],
 	lz4: ["-dc"],
@@ -78,6 +78,8 @@ export interface TarballContent {
 	release: string;
 	/** Hex sha256 of the tarball file as it was read. */
 	sha256: string;
+	/** Whose signature it bears; undefined where none was asked for. */
+	signed: Signed | undefined;
 }
 
 export interface Unpacking {
@@ -88,32 +90,95 @@ export interface Unpacking {
 	onTop: (top: TopDirectory) => NodeJS.WritableStream;
 	/** Throw NewerThanTop at the first entry that is newer than the top directory. */
 	topIsNewest?: boolean;
+	/** Memory is short: one thread decompresses. */
+	frugal?: boolean | undefined;
+	/** The decompressor gives way to everything else that runs. */
+	nice?: boolean | undefined;
+	/** What the tarball's sha256 must be; lower case hex. */
+	sha256?: string | undefined;
+	/** What must be signed: the tarball or the tar in it. */
+	signature?: SignatureFiles | undefined;
 	/** Bytes of the tarball that were read so far. */
 	onProgress?: ((read: number) => void) | undefined;
 }
 
 /**
  * Streams the tarball once: into the stream that `onTop` gives goes a plain tar without the leading directory.
- * Nothing is extracted. Throws ERR_KSQUASH_TARBALL for what is unsafe or damaged, ERR_KSQUASH_NOT_A_KERNEL.
+ * Nothing is extracted. Throws ERR_KSQUASH_TARBALL for what is unsafe or damaged, ERR_KSQUASH_NOT_A_KERNEL,
+ * ERR_KSQUASH_CHECKSUM, ERR_KSQUASH_SIGNATURE: what went to `out` counts for nothing then.
  */
 export async function streamTarball(tarball: Tarball, options: Unpacking): Promise<TarballContent> {
-	const file = createReadStream(tarball.path, { highWaterMark: 1 << 18, signal: options.signal });
+	const { signature, signal } = options;
+	const packed = tarball.compression !== "none";
+	const checks = signature === undefined ? [] : [new SignatureCheck("file", signature, signal)];
+	if (signature !== undefined && packed) checks.push(new SignatureCheck("tar", signature, signal));
+	const [ofFile, ofTar] = checks;
+	const file = createReadStream(tarball.path, { highWaterMark: 1 << 18, signal });
 	const meter = new Meter(options.onProgress);
-	file.once("error", (error) => meter.destroy(error));
-	file.pipe(meter);
+	const bytes = through([file, meter, ofFile]);
 	const repacker = new Repacker(tarball.path, options.onTop, options.topIsNewest ?? false);
-	if (tarball.compression === "none") {
-		await readTar(meter, repacker, tarball.path);
-	} else {
-		const args = decompress[tarball.compression];
-		const child = start(tarball.compression, args, { input: meter, signal: options.signal });
-		child.finished.catch(() => undefined);
-		await readTar(child.stdout, repacker, tarball.path);
-		await decompressed(child.finished, tarball.path);
+	try {
+		if (packed) await readPacked(tarball, bytes, ofTar, repacker, options);
+		else await readTar(bytes, repacker, tarball.path);
+		const list = await repacker.finish();
+		const release = options.release ?? repacker.release();
+		// The decompressor may stop before the file's last bytes: what is left is read for the hash.
+		if (!bytes.readableEnded) for await (const _ of bytes);
+		const sha256 = meter.digest();
+		assertSha256(tarball.path, sha256, options.sha256);
+		const signed = signature && (await assertSigned(checks, tarball.path, signature));
+		return { list, release, sha256, signed };
+	} finally {
+		file.destroy();
+		for (const check of checks) check.destroy();
 	}
-	const list = await repacker.finish();
-	const release = options.release ?? repacker.release();
-	return { list, release, sha256: await meter.digest() };
+}
+
+/** Throws ERR_KSQUASH_CHECKSUM unless they are the same or none is expected. */
+export function assertSha256(path: string, found: string, expected: string | undefined): void {
+	if (expected === undefined || found === expected) return;
+	throw new KsquashError("ERR_KSQUASH_CHECKSUM", `${path} is not the file that was asked for: its sha256 is another`, {
+		path,
+		notes: [`asked for: ${expected}`, `the file:  ${found}`],
+	});
+}
+
+/** One pipe of all that are there; an error at its begin comes out at its end. */
+function through([first, ...rest]: readonly (Duplex | Readable | undefined)[]): Readable {
+	return rest.reduce<Readable>((from, to) => {
+		if (to === undefined) return from;
+		from.once("error", (error) => to.destroy(error));
+		return from.pipe(to as Duplex);
+	}, first as Readable);
+}
+
+async function readPacked(
+	{ compression, path }: Tarball,
+	input: Readable,
+	check: SignatureCheck | undefined,
+	repacker: Repacker,
+	{ frugal, nice, signal }: Unpacking,
+): Promise<void> {
+	const tool = compression as Exclude<Compression, "none">;
+	// Threads help only where the file was made in blocks; xz before 5.4 ignores them when decompressing.
+	const threads = tool === "xz" ? [frugal ? "-T1" : "-T0"] : [];
+	const child = start(tool, [...decompress[tool], ...threads], { input, signal, nice });
+	await readTar(through([child.stdout, check]), repacker, path).catch(async (error: unknown) => {
+		child.stdout.destroy();
+		// A decompressor that was killed leaves a stream that ends early: that is no fault of the tarball's.
+		throw (await killed(child.finished)) ?? error;
+	});
+	await decompressed(child.finished, path);
+}
+
+async function killed(finished: Promise<unknown>): Promise<KsquashError | undefined> {
+	const reason: unknown = await finished.catch((error: unknown) => error);
+	const by = reason instanceof KsquashError && reason.code === "ERR_KSQUASH_TOOL_FAILED" ? reason : undefined;
+	if (!by?.message.includes("was ended by")) return undefined;
+	return new KsquashError(by.code, by.message, {
+		cause: by,
+		hint: "was it short of memory (dmesg)? Otherwise try again",
+	});
 }
 
 async function decompressed(finished: Promise<unknown>, path: string): Promise<void> {
@@ -146,9 +211,8 @@ class Meter extends Transform {
 		done(null, chunk);
 	}
 
-	/** The decompressor may stop before the file's last bytes: what is left is read for the hash. */
-	async digest(): Promise<string> {
-		if (!this.readableEnded) for await (const _ of this);
+	/** To be called at the end. */
+	digest(): string {
 		return this.#hash.digest("hex");
 	}
 }

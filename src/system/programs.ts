@@ -33,6 +33,7 @@ const packages: Readonly<Record<string, Packages>> = {
 	bzip2: ["bzip2", "app-arch/bzip2", "bzip2"],
 	zstd: ["zstd", "app-arch/zstd", "zstd"],
 	lz4: ["lz4", "app-arch/lz4", "lz4"],
+	gpgv: ["gpgv", "app-crypt/gnupg", "gnupg"],
 	patch: ["patch", "sys-devel/patch", "patch"],
 	setpriv: ["util-linux", "sys-apps/util-linux", "util-linux"],
 	getent: ["libc-bin", "sys-libs/glibc", "glibc"],

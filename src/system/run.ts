@@ -5,22 +5,16 @@
  * and one error for every way a program can fail. Leaves to others: what the programs are told and what it means.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { userInfo } from "node:os";
 import { Readable, type Writable } from "node:stream";
 import { KsquashError } from "../errors.ts";
+import { type Identity, wrap } from "./launch.ts";
 import { type LineSink, Output } from "./output.ts";
 import { missingProgram, searchPath, which } from "./programs.ts";
 
-export { packageHint, which } from "./programs.ts";
-
-/** Whom a child runs as. Without `groups` the user's own groups are looked up. */
-export interface Identity {
-	uid: number;
-	gid: number;
-	/** false: the uid has no entry in the user database, so there are no groups to look up. */
-	known: boolean;
-}
+export type { Identity } from "./launch.ts";
+export { missingProgram, packageHint, which } from "./programs.ts";
 
 export interface RunOptions {
 	cwd?: string | undefined;
@@ -41,6 +35,8 @@ export interface RunOptions {
 	okStatus?: readonly number[] | undefined;
 	/** Root only: run as this user. */
 	as?: Identity | undefined;
+	/** Whatever else runs comes first: the lowest priority, and the idle class for its disk work. */
+	nice?: boolean | undefined;
 }
 
 export interface RunResult {
@@ -77,7 +73,7 @@ export function start(command: string, args: readonly string[], options: RunOpti
 	options.signal?.throwIfAborted();
 	const program = which(command);
 	if (program === undefined) throw missingProgram(command);
-	const [file, argv] = wrap(program, args, options.as);
+	const [file, argv] = wrap([program, ...args], options);
 	const fed = options.input !== undefined || options.stdin === "pipe";
 	const child = spawn(file, argv, {
 		cwd: options.cwd,
@@ -100,38 +96,6 @@ export function start(command: string, args: readonly string[], options: RunOpti
 		},
 	};
 }
-
-/** The user and the death signal are set by setpriv, which then becomes the program: the pid stays the same. */
-function wrap(program: string, args: readonly string[], as: Identity | undefined): [string, string[]] {
-	const flags: string[] = [];
-	const same = as === undefined || (as.uid === process.geteuid?.() && as.uid !== 0);
-	if (!same && as.uid !== 0) {
-		if (process.geteuid?.() !== 0) {
-			throw new KsquashError("ERR_KSQUASH_PRIVILEGE", `only root can run ${program} as the user ${as.uid}`);
-		}
-		flags.push("--reuid", String(as.uid), "--regid", String(as.gid));
-		flags.push(as.known ? "--init-groups" : "--clear-groups", "--inh-caps=-all");
-	}
-	if (hasDeathSignal()) flags.push("--pdeathsig", "TERM");
-	if (flags.length === 0) return [program, [...args]];
-	const setpriv = which("setpriv");
-	if (setpriv === undefined) throw missingProgram("setpriv");
-	return [setpriv, [...flags, "--", program, ...args]];
-}
-
-let deathSignal: boolean | undefined;
-
-/** util-linux has it since 2.33, busybox not: without it a child outlives our SIGKILL until its next write. */
-function hasDeathSignal(): boolean {
-	if (deathSignal === undefined) {
-		const [setpriv, probe] = [which("setpriv"), which("true")];
-		const args = ["--pdeathsig", "TERM", "--", probe ?? ""];
-		deathSignal = setpriv !== undefined && probe !== undefined && spawnSync(setpriv, args, quiet).status === 0;
-	}
-	return deathSignal;
-}
-
-const quiet = { stdio: "ignore", env: {}, timeout: 10_000 } as const;
 
 /** Follows the child until it and its output are at their end. */
 function supervise(command: string, child: ChildProcess, output: Output, options: RunOptions): Promise<RunResult> {

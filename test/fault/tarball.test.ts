@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { type Header, pack as tarPack } from "tar-stream";
 import { describe, expect, it } from "vitest";
 import { placeTarball, type Scratch, scratchRoot } from "../support/scratch.ts";
-import { expectClean, expectRefusal, ksquash, name, type Ran } from "./support.ts";
+import { expectClean, expectRefusal, ksquash, name, type Ran, replacedProgram } from "./support.ts";
 
 async function pack(scratch: Scratch, source: string, ...more: string[]): Promise<Ran> {
 	return await ksquash(["pack", source, "--root", scratch.root, ...more]);
@@ -111,6 +111,15 @@ describe("tarballs that are refused", () => {
 		expectRefusal(await pack(scratch, scratch.path("fifo")), 65, "no regular file");
 		writer.kill("SIGKILL");
 		expectRefusal(await pack(scratch, scratch.path("gone.tar")), 66, "gone.tar");
+		expectClean(scratch, []);
+	});
+
+	it("a decompressor that is killed is no damage of the tarball's", async () => {
+		const scratch = scratchRoot();
+		const prefix = replacedProgram(scratch, "xz", 'case $1 in -dc) "$REAL" -dc | head -c 4096; kill -9 $$;; esac');
+		const ran = await ksquash(["pack", placeTarball(scratch), "--root", scratch.root], { prefix });
+		expectRefusal(ran, 70, "xz was ended by SIGKILL", "short of memory");
+		expect(ran.stderr).not.toContain("damaged");
 		expectClean(scratch, []);
 	});
 });

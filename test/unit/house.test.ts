@@ -24,7 +24,7 @@ function part(path: string): string {
 }
 
 /** What operations share, and what is no verb. */
-const shared = ["aside", "builds", "context", "inputs", "keep", "link", "many", "mounted"].map(
+const shared = ["aside", "builds", "context", "decompressors", "inputs", "keep", "link", "many", "mounted"].map(
 	(name) => `operations/${name}`,
 );
 
@@ -59,7 +59,7 @@ describe("the house", () => {
 
 	it("keeps dangerous names in their places", () => {
 		const places: [RegExp, RegExp][] = [
-			[/node:child_process/, /^src\/system\/(?:run|output|programs)\.ts$/],
+			[/node:child_process/, /^src\/system\/(?:run|launch|output|programs)\.ts$/],
 			[/process\.exit\(|process\.exitCode =|console\./, /^src\/cli\//],
 			[/\.node"|\.node`|createRequire/, /^src\/system\/native\.ts$/],
 			// The commands\' help has examples.

@@ -7,18 +7,21 @@
 
 import { type Entry, findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
+import type { ImageTools } from "../../image/format.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { releasePaths, tarballKey } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
 import { finishReplacement } from "../aside.ts";
-import { openContext, removeLeftovers, withLock } from "../context.ts";
+import { type Context, openContext, removeLeftovers, withLock } from "../context.ts";
+import { decompressorProblem } from "../decompressors.ts";
 import { assertGood, describe, type Job, type PackResult } from "./job.ts";
-import { type PackOptions, resolveOptions } from "./options.ts";
+import { type PackOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { plan } from "./plan.ts";
 import { settlePair } from "./publish.ts";
 import { openSource } from "./source.ts";
 import { packTarball } from "./tarball.ts";
 import { packTree } from "./tree.ts";
+import { resolveTrust } from "./trust.ts";
 
 export type { PackResult } from "./job.ts";
 export type { PackOptions } from "./options.ts";
@@ -33,8 +36,10 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const context = await openContext(options);
 	const opened = await openSource(context.layout, source, options);
 	const tools = await squashfs.tools();
-	const resolved = await resolveOptions(context, tools, options);
-	const job = { context, tools, resolved, options, mountable: mountProblem(context.probe) === undefined };
+	const resolved = resolveOptions(context, tools, options);
+	const problem = await whyNotMountable(context, resolved, tools, options);
+	const trust = await resolveTrust(opened.kind === "tarball" ? "tarball" : "tree", options);
+	const job = { context, tools, resolved, options, trust, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") assertNothingAsked(opened.release, options);
 	if (context.dryRun) return await plan(job, opened, source);
 	await removeLeftovers(context);
@@ -47,6 +52,18 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 		return await withLock(context, key, async () => await packTree(job, opened));
 	}
 	return await withLock(context, tarballKey(opened.tarball.id), async () => await packTarball(job, opened));
+}
+
+/** Throws where the image is for this machine and its kernel lacks the compressor; otherwise that only rules a mount out. */
+async function whyNotMountable(
+	{ layout, probe }: Context,
+	{ compression }: ResolvedOptions,
+	tools: ImageTools,
+	{ mounts }: PackOptions,
+): Promise<KsquashError | undefined> {
+	const problem = await decompressorProblem(compression.compressor, tools.compressors);
+	if (problem !== undefined && (mounts || layout.root === "/")) throw problem;
+	return mountProblem(probe) ?? problem;
 }
 
 /** What an interrupted run left is completed; undefined when its tree is back in its place, without an image. */

@@ -12,6 +12,7 @@ import type { Context } from "../context.ts";
 import { makeManifest } from "./manifest.ts";
 import type { PackOptions, ResolvedOptions } from "./options.ts";
 import { publish } from "./publish.ts";
+import type { Trust } from "./trust.ts";
 import type { WrittenImage } from "./write.ts";
 
 export interface PackResult {
@@ -38,7 +39,10 @@ export interface Job {
 	tools: ImageTools;
 	resolved: ResolvedOptions;
 	options: PackOptions;
+	trust: Trust;
 	mountable: boolean;
+	/** Why the image cannot be mounted here. */
+	problem: KsquashError | undefined;
 }
 
 export async function put(

@@ -41,7 +41,7 @@ export async function makeManifest(
 			node: process.versions.node,
 			kernel: kernelRelease(),
 		},
-		origin: image.sourceSha256 === undefined ? origin : { ...origin, sha256: image.sourceSha256 },
+		origin: { ...origin, ...image.origin },
 		proof: proof.by,
 	};
 }

@@ -4,7 +4,7 @@
  * Owns: the defaults and the checks before any work. Leaves to others: the tool's own arguments (src/image).
  */
 
-import { readFile, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { KsquashError } from "../../errors.ts";
 import {
 	type Compression,
@@ -17,9 +17,10 @@ import {
 } from "../../image/format.ts";
 import type { CommonOptions, Context } from "../context.ts";
 import type { SourceOptions } from "./source.ts";
+import type { TrustOptions } from "./trust.ts";
 import type { ImageOptions } from "./write.ts";
 
-export interface PackOptions extends CommonOptions, SourceOptions {
+export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions {
 	/** "balanced" unless the settings say otherwise. */
 	preset?: PresetName | undefined;
 	/** Instead of the preset's compressor. */
@@ -30,24 +31,28 @@ export interface PackOptions extends CommonOptions, SourceOptions {
 	toolOptions?: readonly string[] | undefined;
 	/** Pack although the release has an image of other content; the old one stays until the new one is safe. */
 	replace?: boolean | undefined;
+	/** Let a tree go although links below /lib/modules lead into it that will not work any more. */
+	force?: boolean | undefined;
+	/** The image will be mounted here, also below another root: refuse a compressor that the running kernel lacks. */
+	mounts?: boolean | undefined;
 	/** Processors. */
 	jobs?: number | undefined;
-	/** Bytes of memory for mksquashfs. */
+	/** Bytes of memory for mksquashfs; a quarter of what is free when absent, from 64 MiB to 1 GiB. */
 	memory?: number | undefined;
+	/** mksquashfs and the decompressor give way to everything else that runs. */
+	nice?: boolean | undefined;
 }
 
 export interface ResolvedOptions extends ImageOptions {
 	preset: PresetName | "custom";
 	/** Image bytes per byte of source, for the estimate. */
 	ratio: number;
+	/** Memory is short. */
+	frugal: boolean;
 }
 
 /** Throws ERR_KSQUASH_USAGE, or ERR_KSQUASH_TOOL_MISSING when mksquashfs lacks the compressor. */
-export async function resolveOptions(
-	context: Context,
-	tools: ImageTools,
-	options: PackOptions,
-): Promise<ResolvedOptions> {
+export function resolveOptions(context: Context, tools: ImageTools, options: PackOptions): ResolvedOptions {
 	const preset = presets[options.preset ?? context.settings.preset ?? "balanced"];
 	const custom = options.compressor !== undefined || options.blockSize !== undefined || !!options.toolOptions?.length;
 	const own = options.compressor === undefined || options.compressor === preset.compressor;
@@ -74,7 +79,8 @@ export async function resolveOptions(
 		compression,
 		extra: options.toolOptions ?? [],
 		jobs: options.jobs ?? context.settings.jobs,
-		memory: options.memory ?? (await defaultMemory()),
+		...memoryFor(options.memory),
+		nice: options.nice,
 	};
 }
 
@@ -122,11 +128,15 @@ function assertToolOptions(options: readonly string[]): void {
 	}
 }
 
-/** mksquashfs takes a quarter of the whole memory; on a small machine that is not free. 64 MiB cost no time. */
-async function defaultMemory(): Promise<number> {
-	const text = await readFile("/proc/meminfo", "latin1");
-	const available = Number(/^MemAvailable:\s+(\d+)/m.exec(text)?.[1] ?? 0) * 1024;
-	return Math.min(Math.max(available / 4, 64 << 20), 1 << 30);
+/**
+ * mksquashfs takes a quarter of the whole memory by default; on a small machine, or in a cgroup, that is not free.
+ * 64 MiB cost no time. Below 1 GiB xz, too, is held to one thread: each keeps a block of its own, 25 MiB and more.
+ */
+function memoryFor(asked: number | undefined): { memory: number; frugal: boolean } {
+	// MemAvailable, or what the cgroup's limit leaves.
+	const available = process.availableMemory();
+	const share = Math.min(Math.max(available / 4, 64 << 20), 1 << 30);
+	return { memory: asked ?? share, frugal: available < 1 << 30 };
 }
 
 /** Throws ERR_KSQUASH_NO_SPACE before any work, saying how much is missing. `bytes`: of the source, unpacked. */

@@ -7,6 +7,7 @@ import { type ReleasePaths, releasePaths } from "../../layout.ts";
 import { lstatIfExists } from "../../system/files.ts";
 import { assertNothingAside } from "../aside.ts";
 import { assertGood, describe, type Job, type PackResult } from "./job.ts";
+import { assertUnlinked } from "./links.ts";
 import { assertIdle } from "./replace.ts";
 import type { Source } from "./source.ts";
 
@@ -48,6 +49,7 @@ async function treeSteps(
 	if (fate === "keep") return steps;
 	if (fate === "replace") await assertNothingAside(paths, { dryRun: true });
 	await assertIdle(tree.path);
+	await assertUnlinked(job.context, tree.path, fate, job.options.force ?? false);
 	return [
 		...steps,
 		fate === "replace" ? `mount it in the place of ${tree.path}, then remove the tree` : `remove ${tree.path}`,

@@ -10,11 +10,11 @@ import { fileSha256 } from "../../image/manifest.ts";
 import { type Proof, proveList } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { releasePaths, tarballKey, temporaryImage } from "../../layout.ts";
-import type { Tarball } from "../../source/tarball.ts";
+import { assertSha256, type Tarball } from "../../source/tarball.ts";
 import { attempt } from "../../system/failure.ts";
 import { fileId, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
 import { finishReplacement } from "../aside.ts";
-import { type Context, withLock } from "../context.ts";
+import { withLock } from "../context.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertSpace } from "./options.ts";
 import { settlePair } from "./publish.ts";
@@ -22,11 +22,11 @@ import type { Source } from "./source.ts";
 import { withTemporary, writeFromTarball } from "./write.ts";
 
 export async function packTarball(job: Job, source: Extract<Source, { kind: "tarball" }>): Promise<PackResult> {
-	const { context, resolved, options } = job;
+	const { context, resolved, options, trust } = job;
 	const { tarball } = source;
-	// A manifest proves nothing: a tarball that is to go is compared with the image itself.
-	const fresh = options.replace || source.fate === "remove";
-	const known = fresh ? undefined : await packedFrom(context, tarball, options.release);
+	// A manifest proves nothing: a tarball that is to go is compared with the image itself. A signature needs its bytes.
+	const fresh = options.replace || source.fate === "remove" || trust.signature !== undefined;
+	const known = fresh ? undefined : await packedFrom(job, tarball);
 	if (known !== undefined) {
 		await withLock(context, known.paths.name, async () => await settlePair(known.paths, context.signal));
 		const gone = await disposeTarball(source);
@@ -52,7 +52,8 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 }
 
 /** An image whose manifest says that it came from this very file. */
-async function packedFrom(context: Context, tarball: Tarball, release?: string): Promise<Entry | undefined> {
+async function packedFrom({ context, options, trust }: Job, tarball: Tarball): Promise<Entry | undefined> {
+	const { release } = options;
 	const origins = (await scan(context.layout)).filter(
 		({ manifest, release: name }) => manifest?.origin.sha256 !== undefined && (release ?? name) === name,
 	);
@@ -60,6 +61,7 @@ async function packedFrom(context: Context, tarball: Tarball, release?: string):
 	const sha256 = await context.step("check", `has ${tarball.path} been packed before?`, async () => {
 		return await fileSha256(tarball.path, context.signal);
 	});
+	assertSha256(tarball.path, sha256, trust.sha256);
 	const entry = origins.find(({ manifest }) => manifest?.origin.sha256 === sha256);
 	if (entry === undefined || entry.imageProblem !== undefined) return undefined;
 	// A manifest says what the image was: one that was damaged since is no reason to make none.

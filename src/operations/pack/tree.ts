@@ -9,12 +9,12 @@ import { KsquashError } from "../../errors.ts";
 import { type Proof, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
-import { mountProblem } from "../../mount/mounter.ts";
 import { assertSameTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { listTree, statTarget } from "../../system/native.ts";
 import { assertNothingAside, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
+import { assertUnlinked } from "./links.ts";
 import { assertSpace } from "./options.ts";
 import { settlePair } from "./publish.ts";
 import { assertIdle, removeSource, replaceTree } from "./replace.ts";
@@ -29,7 +29,10 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 	await assertSameTree(tree);
 	await settlePair(paths, context.signal);
 	if (tree.path !== paths.mountPoint) await finishReplacement(context, paths);
-	if (source.fate !== "keep") await assertReplaceable(source, paths);
+	if (source.fate !== "keep") {
+		await assertReplaceable(source, paths);
+		await assertUnlinked(context, tree.path, source.fate, options.force ?? false);
+	}
 	const entry = await findEntry(context.layout, release);
 	const image = { format: squashfs, mountable, jobs: resolved.jobs, signal: context.signal };
 	let proof: Proof;
@@ -79,16 +82,15 @@ async function assertReplaceable(
 }
 
 async function dispose(
-	{ context, mountable, options }: Job,
+	{ context, mountable, problem, options }: Job,
 	{ tree, fate }: Extract<Source, { kind: "tree" }>,
 	paths: ReleasePaths,
 	proof: Proof,
 ): Promise<{ source: PackResult["source"]; kept: string[] }> {
 	let result: Replaced;
 	if (fate === "replace" && !mountable && !options.replaceSource) {
-		const why = mountProblem(context.probe)?.message;
 		context.warn(
-			`${tree.path} stays: the image cannot be mounted in its place here (${why}); --replace-source removes it`,
+			`${tree.path} stays: the image cannot be mounted in its place here (${problem?.message}); --replace-source removes it`,
 		);
 		return { source: "kept", kept: [] };
 	}

@@ -11,12 +11,14 @@ import type { ImageTools, StreamWriter, WriteRequest, WriteResult } from "../../
 import { type Proof, proveList, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { NewerThanTop } from "../../source/repack.ts";
+import type { Signed } from "../../source/signature.ts";
 import { streamTarball, type Tarball, type TarballContent } from "../../source/tarball.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { unlinkIfExists } from "../../system/files.ts";
 import { flushFile, type ImageInfo } from "../../system/native.ts";
-import type { Context } from "../context.ts";
+import type { Context, Tick } from "../context.ts";
+import type { Trust } from "./trust.ts";
 
 export interface WrittenImage {
 	temporary: string;
@@ -24,11 +26,14 @@ export interface WrittenImage {
 	proof: Proof;
 	written: WriteResult;
 	release: string;
-	/** Hex sha256 of the tarball. */
-	sourceSha256?: string;
+	/** Of a tarball. */
+	origin?: { sha256: string; signed?: Signed };
 }
 
-export type ImageOptions = Pick<WriteRequest, "compression" | "extra" | "jobs" | "memory">;
+export interface ImageOptions extends Pick<WriteRequest, "compression" | "extra" | "jobs" | "memory" | "nice"> {
+	/** Memory is short. */
+	frugal: boolean;
+}
 
 export interface Writing {
 	temporary: string;
@@ -39,6 +44,8 @@ export interface Writing {
 	release?: string | undefined;
 	/** Bytes to read in all, where known. */
 	total?: number;
+	/** What a tarball must be. */
+	trust?: Trust;
 }
 
 /** Runs `work` on a temporary image; whatever goes wrong, it is gone afterwards. */
@@ -102,7 +109,8 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 			},
 		);
 	}
-	const packed = await context.step("pack", `pack ${tarball.path} with ${tools.tool}`, async (tick) => {
+	const label = `pack ${tarball.path} with ${tools.tool}`;
+	const pack = async (tick: Tick): Promise<Awaited<ReturnType<typeof streamInto>>> => {
 		const onProgress = (done: number): void => tick({ done, total: tarball.bytes, unit: "bytes" });
 		try {
 			return await streamInto(context, tarball, writing, onProgress, true);
@@ -112,9 +120,13 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 			await unlinkIfExists(temporary);
 			return await streamInto(context, tarball, writing, onProgress, false);
 		}
-	});
+	};
+	const signed = ({ content }: { content: TarballContent }): string =>
+		`the ${content.signed?.of} is signed by ${content.signed?.signer}`;
+	const packed = await context.step("pack", label, pack, writing.trust?.signature && signed);
 	const info = await settle(temporary);
 	const { content, written } = packed;
+	const origin = { sha256: content.sha256, ...(content.signed ? { signed: content.signed } : {}) };
 	const proof = await context.step(
 		"prove",
 		`compare the image with what came from ${tarball.path}`,
@@ -131,13 +143,13 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 		},
 		equal,
 	);
-	return { temporary, info, proof, written, release: content.release, sourceSha256: content.sha256 };
+	return { temporary, info, proof, written, release: content.release, origin };
 }
 
 async function streamInto(
 	context: Context,
 	tarball: Tarball,
-	{ temporary, tools, options, release }: Writing,
+	{ temporary, tools, options, release, trust }: Writing,
 	onProgress: (done: number) => void,
 	topIsNewest: boolean,
 ): Promise<{ content: TarballContent; written: WriteResult }> {
@@ -150,7 +162,16 @@ async function streamInto(
 		return writer.input;
 	};
 	try {
-		const content = await streamTarball(tarball, { signal, release, onProgress, topIsNewest, onTop });
+		const content = await streamTarball(tarball, {
+			signal,
+			release,
+			onProgress,
+			topIsNewest,
+			onTop,
+			frugal: options.frugal,
+			nice: options.nice,
+			...trust,
+		});
 		return { content, written: await (writer as unknown as StreamWriter).finished };
 	} catch (error) {
 		throw await ended(writer, error, stop);

@@ -1,0 +1,63 @@
+/**
+ * Which compressors the running kernel can read squashfs images of, as far as its config tells.
+ *
+ * Owns: the places where that config may lie, and the words for a compressor that is missing.
+ * Leaves to others: reading a config (src/kconfig); where there is none, the proof mounts the image before anything
+ * gives way to it.
+ */
+
+import { release as kernelRelease } from "node:os";
+import { KsquashError } from "../errors.ts";
+import { type Compressor, compressors } from "../image/format.ts";
+import { parseConfig, symbolValue } from "../kconfig/config.ts";
+import { readConfigFile } from "../kconfig/read.ts";
+
+export interface Decompressors {
+	/** The config that says it. */
+	from: string;
+	has: readonly Compressor[];
+}
+
+const symbols: Readonly<Record<Compressor, string>> = {
+	gzip: "SQUASHFS_ZLIB",
+	lzo: "SQUASHFS_LZO",
+	lz4: "SQUASHFS_LZ4",
+	xz: "SQUASHFS_XZ",
+	zstd: "SQUASHFS_ZSTD",
+};
+
+export function configSymbol(compressor: Compressor): string {
+	return `CONFIG_${symbols[compressor]}`;
+}
+
+/** undefined where no config of the running kernel can be read. */
+export async function kernelDecompressors(): Promise<Decompressors | undefined> {
+	const release = kernelRelease();
+	for (const from of ["/proc/config.gz", `/lib/modules/${release}/config`, `/boot/config-${release}`]) {
+		const text = await readConfigFile(from).catch((error: unknown) => {
+			if (error instanceof KsquashError) return undefined;
+			throw error;
+		});
+		if (text === undefined) continue;
+		const config = parseConfig(text, from);
+		return { from, has: compressors.filter((name) => symbolValue(config, symbols[name]) === "y") };
+	}
+	return undefined;
+}
+
+/** Why images of this compressor cannot be mounted here. `packable`: what mksquashfs could make instead. */
+export async function decompressorProblem(
+	compressor: Compressor,
+	packable: readonly string[],
+): Promise<KsquashError | undefined> {
+	const kernel = await kernelDecompressors();
+	if (kernel === undefined || kernel.has.includes(compressor)) return undefined;
+	const symbol = configSymbol(compressor);
+	const others = kernel.has.filter((name) => packable.includes(name)).map((name) => `--comp ${name}`);
+	const build = `build the kernel with ${symbol}`;
+	return new KsquashError(
+		"ERR_KSQUASH_KERNEL",
+		`the running kernel cannot mount images of ${compressor}: ${kernel.from} has no ${symbol}=y`,
+		{ hint: others.length === 0 ? build : `${others.join(" or ")} works here; or ${build}` },
+	);
+}
