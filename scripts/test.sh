@@ -3,7 +3,7 @@
 # MUST_WORK=1 turns a skip for a missing part into a failure.
 set -eu
 cd "$(dirname "$0")/.."
-sh scripts/setup.sh strace linux-source-6.1 procps e2fsprogs
+sh scripts/setup.sh strace linux-source-6.1 procps e2fsprogs gpg gpgv lz4 lzop
 
 unset NODE_EXTRA_CA_CERTS
 results=$(mktemp -d)
@@ -24,7 +24,7 @@ run_part() {
 	case $1 in
 	unit) part unit test/unit ;;
 	native) part native test/system/native- ;;
-	config) part config test/system/build- test/system/run test/system/small-kernel ;;
+	config) part config test/system/build- test/system/config- test/system/run test/system/small-kernel ;;
 	operations) part operations test/system/operations- test/system/cli ;;
 	faults) part faults test/fault ;;
 	main) part main test/main ;;

@@ -13,6 +13,17 @@ export {
 	type MergeReport,
 } from "./operations/config/merge.ts";
 export { type ConfigSources, configSources, type SourceEntry } from "./operations/config/sources.ts";
+export {
+	type Config,
+	diffConfigs,
+	type Fragment,
+	formatConfig,
+	fragmentBetween,
+	type MergeOptions,
+	type MergeResult,
+	mergeConfigs,
+	parseConfig,
+} from "./operations/config/text.ts";
 export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure/index.ts";
 export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
 export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";

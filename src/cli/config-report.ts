@@ -147,7 +147,7 @@ function wayLines({
 	value,
 	type,
 	proof,
-	visible,
+	changeable,
 	release,
 	symbol,
 }: ConfigExplanation): string[] {
@@ -158,7 +158,7 @@ function wayLines({
 	}
 	const number = type !== "bool" && type !== "tristate";
 	if (lines.length === 0) {
-		return [visible === "n" ? "it is on, and a line of yours does not change it" : "it is on"];
+		return [changeable ? "it is on" : "it is on, and no line of yours changes that"];
 	}
 	if (number && lines.length === 1) return [`it can be set now${value === "" ? "" : `; it is ${value}`}`];
 	const set = lines.map((line) => {

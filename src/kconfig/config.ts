@@ -58,8 +58,8 @@ export function parseConfig(bytes: Uint8Array | string, name: string): Config {
 	let firstReturn = 0;
 	for (const [index, whole] of splitLines(text).entries()) {
 		const number = index + 1;
-		const bare = whole.replace(/\r?\n$|\r$/, "");
-		if (bare.length < whole.length && whole.includes("\r", bare.length)) {
+		const bare = withoutEnd(whole);
+		if (bare.length < whole.length && whole.charCodeAt(bare.length) === RETURN) {
 			returns += 1;
 			firstReturn ||= number;
 		}
@@ -80,6 +80,15 @@ export function parseConfig(bytes: Uint8Array | string, name: string): Config {
 		config.findings.push({ kind: "odd", file: name, line: firstReturn, column: text.length + 1, reason, text });
 	}
 	return config;
+}
+
+const [NEWLINE, RETURN] = [10, 13] as const;
+
+function withoutEnd(line: string): string {
+	let end = line.length;
+	if (line.charCodeAt(end - 1) === NEWLINE) end -= 1;
+	if (line.charCodeAt(end - 1) === RETURN) end -= 1;
+	return line.slice(0, end);
 }
 
 /** The bytes of the lines. */

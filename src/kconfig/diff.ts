@@ -27,7 +27,8 @@ export function diffConfigs(a: Config, b: Config): Change[] {
 }
 
 /**
- * Merged into `a` it gives `b`: b's lines in b's order (the last =y of a choice counts), then what b lacks as not set.
+ * Merged into `a` and finished by `conf` it gives `b`: b's lines in b's order (the last =y of a choice counts), then
+ * what b lacks as not set. A "not set" of b that a says nothing about belongs to it: the default may be y.
  *
  * A number or string that b lacks cannot be unset by a line: it goes when what it depends on goes, so it is a comment.
  */
@@ -35,7 +36,8 @@ export function fragmentBetween(a: Config, b: Config): Uint8Array {
 	const changed = new Set(diffConfigs(a, b).map(({ symbol }) => symbol));
 	const lines: string[] = [];
 	for (const { assignment } of b.lines) {
-		if (assignment === undefined || !changed.has(assignment.symbol)) continue;
+		if (assignment === undefined) continue;
+		if (!changed.has(assignment.symbol) && a.symbols.has(assignment.symbol)) continue;
 		if (b.symbols.get(assignment.symbol) === assignment) lines.push(settingLine(assignment));
 	}
 	for (const symbol of changed) {

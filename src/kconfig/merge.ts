@@ -51,72 +51,91 @@ export interface MergeResult {
 	promoted: string[];
 }
 
+/** A symbol's last assignment so far, and the file that it stands in. */
+interface Holder {
+	config: Config;
+	assignment: Assignment;
+}
+
 interface Merging {
 	lines: ConfigLine[];
-	places: Map<string, Place & { value: string }>;
+	holders: Map<string, Holder>;
 	reports: MergeReport[];
 }
 
 export function mergeConfigs(base: Fragment, fragments: readonly Fragment[], options: MergeOptions = {}): MergeResult {
 	const files = [base, ...fragments].map(({ name, text }) => parseConfig(text, name));
-	const merging: Merging = { lines: [], places: new Map(), reports: [] };
-	const asked = new Map<string, Asked>();
+	const merging: Merging = { lines: [], holders: new Map(), reports: [] };
+	const asked = new Map<string, Holder>();
 	for (const [index, config] of files.entries()) {
 		for (const { symbol, first, again } of config.duplicates) {
 			const [previous, next] = [place(config, first), place(config, again)];
 			merging.reports.push({ kind: "duplicate", symbol, previous, next });
 		}
-		const kept = index === 0 ? new Set<string>() : compare(merging, config, options);
+		const kept = index === 0 ? NONE : compare(merging, config, options);
 		append(merging, config, kept, index === 0);
 		for (const assignment of config.symbols.values()) {
-			const entry = { ...place(config, assignment), symbol: assignment.symbol, value: assignment.value };
-			if (!kept.has(assignment.symbol)) merging.places.set(assignment.symbol, entry);
-			if (index > 0 && !kept.has(assignment.symbol)) asked.set(assignment.symbol, entry);
+			if (kept.has(assignment.symbol)) continue;
+			const holder = { config, assignment };
+			merging.holders.set(assignment.symbol, holder);
+			if (index > 0) asked.set(assignment.symbol, holder);
 		}
 	}
-	const modules = merging.places.get("MODULES")?.value === "y";
-	const promoted = modules
-		? []
-		: [...merging.places].filter(([, { value }]) => value === "m").map(([symbol]) => symbol);
 	return {
 		text: formatConfig(merging.lines),
 		reports: merging.reports,
 		findings: files.flatMap((file) => file.findings),
-		asked: [...asked.values()],
-		promoted,
+		asked: [...asked.values()].map(toAsked),
+		promoted: promoted(merging),
 	};
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function toAsked({ config, assignment }: Holder): Asked {
+	const { symbol, raw, value, line } = assignment;
+	return { file: config.name, line, raw, symbol, value };
+}
+
+function promoted({ holders }: Merging): string[] {
+	const symbols: string[] = [];
+	if (holders.get("MODULES")?.assignment.value === "y") return symbols;
+	for (const [symbol, { assignment }] of holders) if (assignment.value === "m") symbols.push(symbol);
+	return symbols;
 }
 
 /** Reports what the fragment changes; returns the symbols whose y it must not touch. */
 function compare(merging: Merging, config: Config, options: MergeOptions): Set<string> {
 	const kept = new Set<string>();
 	for (const assignment of config.symbols.values()) {
-		const { symbol } = assignment;
-		const previous = merging.places.get(symbol);
-		if (previous === undefined) continue;
-		const next = place(config, assignment);
-		const demotes = previous.value === "y" && assignment.value === "m";
-		if (options.keepBuiltin && demotes) kept.add(symbol);
-		const kind = kept.has(symbol) ? "kept" : previous.value === assignment.value ? "redundant" : "redefinition";
-		const { file, line, raw } = previous;
-		merging.reports.push({ kind, symbol, previous: { file, line, raw }, next });
+		const { symbol, value } = assignment;
+		const holder = merging.holders.get(symbol);
+		if (holder === undefined) continue;
+		const before = holder.assignment.value;
+		if (options.keepBuiltin && before === "y" && value === "m") kept.add(symbol);
+		const kind = kept.has(symbol) ? "kept" : before === value ? "redundant" : "redefinition";
+		const previous = place(holder.config, holder.assignment);
+		merging.reports.push({ kind, symbol, previous, next: place(config, assignment) });
 	}
 	return kept;
 }
 
 /** The empty line before each fragment is what the kernel's script puts there: its output and ours can be compared. */
 function append(merging: Merging, config: Config, kept: ReadonlySet<string>, isBase: boolean): void {
-	const replaced = (line: ConfigLine): boolean =>
-		line.assignment !== undefined && config.symbols.has(line.assignment.symbol) && !kept.has(line.assignment.symbol);
-	if (!isBase) {
-		merging.lines = merging.lines.filter((line) => !replaced(line));
-		const last = merging.lines.at(-1);
-		if (last !== undefined && !last.text.endsWith("\n")) last.text += "\n";
-		else merging.lines.push({ text: "\n" });
+	if (isBase) {
+		merging.lines = [...config.lines];
+		return;
 	}
+	const stays = ({ assignment }: ConfigLine): boolean =>
+		assignment === undefined || !config.symbols.has(assignment.symbol) || kept.has(assignment.symbol);
+	const lines = merging.lines.filter(stays);
+	const last = lines.at(-1);
+	if (last === undefined || last.text.endsWith("\n")) lines.push({ text: "\n" });
+	else lines[lines.length - 1] = { ...last, text: `${last.text}\n` };
 	for (const line of config.lines) {
-		if (line.assignment === undefined || !kept.has(line.assignment.symbol)) merging.lines.push({ ...line });
+		if (line.assignment === undefined || !kept.has(line.assignment.symbol)) lines.push(line);
 	}
+	merging.lines = lines;
 }
 
 function place(config: Config, { line, raw }: Assignment): Place {

@@ -38,8 +38,9 @@ export async function readConfigFile(path: string, options: ReadOptions = {}): P
 		if (options.trusted !== undefined) await assertTrusted(file, path, options.trusted);
 		const text = await attempt(`read ${path}`, readText(file, path, options.signal));
 		const config = parseConfig(text, path);
-		const bare = config.lines.every(({ text: line }) => /^\s*(?:#.*)?\s*$/.test(line));
-		if (config.symbols.size === 0 && !(options.allowEmpty && bare)) throw unusable(path, "it holds no CONFIG_ line");
+		// A fragment whose only line is lost is a fragment: that line is reported.
+		const ours = config.lines.every(({ text: line }) => /^\s*(?:#.*)?\s*$|CONFIG_/.test(line));
+		if (config.symbols.size === 0 && !(options.allowEmpty && ours)) throw unusable(path, "it holds no CONFIG_ line");
 		return text;
 	} finally {
 		await file.close();

@@ -11,7 +11,7 @@ import { isTristate, type KconfigTree, type Selection, type SymbolType, typeOf }
 import { nearestName } from "./nearest.ts";
 import { activeRange, place, unmetParts } from "./reasons.ts";
 import { solve } from "./solve.ts";
-import { promptCondition, visibility } from "./values.ts";
+import { isChangeable, promptCondition } from "./values.ts";
 
 export interface ExplainedDefinition {
 	/** file:line. */
@@ -40,8 +40,8 @@ export interface Explanation {
 	type: SymbolType | "unknown";
 	/** As in a .config; "n" for a bool that is not there, "" for a number or text. */
 	value: string;
-	/** What a person can set it to at most: "n" for nothing at all. */
-	visible: "n" | "m" | "y";
+	/** A person can change it now. */
+	changeable: boolean;
 	definitions: ExplainedDefinition[];
 	selectedBy: ExplainedSelection[];
 	impliedBy: ExplainedSelection[];
@@ -79,7 +79,7 @@ export function explainSymbol(tree: KconfigTree, now: Values, symbol: string): E
 		symbol,
 		type: type ?? "unknown",
 		value,
-		visible: (["n", "m", "y"] as const)[visibility(definitions, now)],
+		changeable: isChangeable(tree, symbol, now),
 		definitions: definitions.map((definition) => describe(definition, now)),
 		selectedBy: tree.selectedBy(symbol).map((one) => selection(one, now)),
 		impliedBy: tree.impliedBy(symbol).map((one) => selection(one, now)),

@@ -7,7 +7,6 @@
 import type { Definition } from "../language/definition.ts";
 import {
 	both,
-	type Comparison,
 	type Expression,
 	evaluate,
 	type Term,
@@ -15,10 +14,11 @@ import {
 	tristate,
 	unknowns,
 	type Values,
+	valueThatFits,
 } from "../language/expression.ts";
 import { isTristate, type KconfigTree, type SymbolType, typeOf } from "../language/model.ts";
 import { quote } from "../value.ts";
-import { derive, EMPTY, isSettled, type Plan, planned, withLine } from "./plan.ts";
+import { derive, EMPTY, isSettled, type Plan, PlannedValues, withLine } from "./plan.ts";
 import { defaultConditions, promptCondition } from "./values.ts";
 
 type Plans = Generator<Plan, void, void>;
@@ -32,6 +32,7 @@ export class Search {
 	readonly #values: Values;
 	readonly #most: number;
 	readonly #detours: boolean;
+	readonly #planned = new WeakMap<Plan, PlannedValues>();
 	/** Symbols that are being raised: a circle leads nowhere. */
 	readonly #open = new Set<string>();
 
@@ -168,8 +169,9 @@ export class Search {
 		}
 	}
 
-	*#lowerSymbol(symbol: string, most: Tristate, plan: Plan): Plans {
+	*#lowerSymbol(symbol: string, wanted: Tristate, plan: Plan): Plans {
 		const definitions = this.#tree.symbols.get(symbol) ?? [];
+		const most = typeOf(definitions) === "bool" ? 0 : wanted;
 		if (this.#open.has(symbol) || isSettled(plan, symbol)) return;
 		const prompt = definitions.find(({ prompt: asked }) => asked !== undefined);
 		this.#open.add(symbol);
@@ -217,7 +219,7 @@ export class Search {
 			else if (how === "!=") yield* this.#lower(symbol, (level - 1) as Tristate, plan);
 			return;
 		}
-		const value = numberFor(how, wanted);
+		const value = valueThatFits(how, wanted);
 		if (value === undefined) return;
 		for (const definition of definitions) {
 			const condition = promptCondition(definition);
@@ -235,14 +237,11 @@ export class Search {
 	}
 
 	#evaluate(expression: Expression | undefined, plan: Plan): Tristate {
-		return evaluate(expression, planned(plan, this.#values));
+		let values = this.#planned.get(plan);
+		if (values === undefined) {
+			values = new PlannedValues(plan, this.#values, this.#tree);
+			this.#planned.set(plan, values);
+		}
+		return evaluate(expression, values);
 	}
-}
-
-/** A value that fits, as text. */
-function numberFor(how: Comparison, wanted: string): string | undefined {
-	if (how === "=") return wanted;
-	const number = Number(wanted);
-	if (how === "!=" || Number.isNaN(number)) return undefined;
-	return String(how === ">" ? number + 1 : how === "<" ? number - 1 : number);
 }

@@ -7,7 +7,7 @@
 
 import type { Config } from "../config.ts";
 import type { Definition } from "../language/definition.ts";
-import { both, type Expression, evaluate, type Tristate, type Values } from "../language/expression.ts";
+import { both, type Expression, evaluate, type Tristate, tristate, type Values } from "../language/expression.ts";
 import { isTristate, type KconfigTree, typeOf } from "../language/model.ts";
 import { unquote } from "../value.ts";
 
@@ -39,6 +39,26 @@ export function visibility(definitions: readonly Definition[], values: Values): 
 		highest = Math.max(highest, evaluate(condition, values)) as Tristate;
 	}
 	return highest;
+}
+
+/** How far others hold the symbol up, whatever a person sets. */
+export function heldAt(tree: KconfigTree, symbol: string, values: Values): Tristate {
+	let held: Tristate = 0;
+	for (const { by, condition } of tree.selectedBy(symbol)) {
+		const own = tristate(values.text(by));
+		if (own > held) held = Math.max(held, Math.min(own, evaluate(condition, values))) as Tristate;
+	}
+	return held;
+}
+
+/** Can a person change it? Its prompt can be seen, and nobody holds it as high as it goes (sym_is_changeable). */
+export function isChangeable(tree: KconfigTree, symbol: string, values: Values): boolean {
+	const definitions = tree.symbols.get(symbol) ?? [];
+	const seen = visibility(definitions, values);
+	const type = typeOf(definitions);
+	if (!isTristate(type)) return seen > 0;
+	const full = (level: Tristate): Tristate => (level === 1 && type === "bool" ? 2 : level);
+	return full(seen) > full(heldAt(tree, symbol, values));
 }
 
 /** What must hold for each default to make the symbol what it says. */

@@ -5,10 +5,11 @@
  * Leaves to others: what stands around the block (parser.ts).
  */
 
-import { both, type Expression, parseExpression, parseTerm, type Token, tokenize } from "./expression.ts";
+import { both, type Expression, parseExpression, parseTerm } from "./expression.ts";
 import { helpText } from "./lines.ts";
 import { expandMacros, type Variables } from "./macros.ts";
 import type { Choice, Conditional, Prompt, Range, SymbolType } from "./model.ts";
+import { type Token, tokenize } from "./tokens.ts";
 
 export interface Around {
 	depends: Expression | undefined;

@@ -2,8 +2,10 @@
  * Kconfig's expressions: text → tree, the tree's value in a config, and as text with the values of now.
  *
  * Owns: the grammar of `depends on` and `if` (Documentation/kbuild/kconfig-language.rst) and tristate arithmetic.
- * Leaves to others: statements (parser.ts), macros (macros.ts). Pure.
+ * Leaves to others: words (tokens.ts), statements (parser.ts), macros (macros.ts). Pure.
  */
+
+import type { Token } from "./tokens.ts";
 
 /** n, m, y. */
 export type Tristate = 0 | 1 | 2;
@@ -25,57 +27,6 @@ export interface Values {
 	text(symbol: string): string | undefined;
 	/** The config has a line about it: it could be set, or has a value all the same. */
 	has(symbol: string): boolean;
-}
-
-export type Token = { kind: "sign" | "word" | "string" | "macro"; text: string };
-
-const WORD = /[A-Za-z0-9_.\-/]/;
-const SIGNS = ["&&", "||", "!=", "<=", ">=", "!", "=", "<", ">", "(", ")"];
-
-/** The tokens of a line; a comment ends it. What fits nothing is left out. */
-export function tokenize(line: string): Token[] {
-	const tokens: Token[] = [];
-	let at = 0;
-	while (at < line.length) {
-		const character = line[at] as string;
-		if (character === "#") break;
-		if (character === '"' || character === "'") {
-			const end = endOfString(line, at);
-			tokens.push({ kind: "string", text: line.slice(at + 1, end).replace(/\\(.)/g, "$1") });
-			at = end + 1;
-		} else if (line.startsWith("$(", at)) {
-			const end = endOfMacro(line, at);
-			tokens.push({ kind: "macro", text: line.slice(at, end) });
-			at = end;
-		} else if (WORD.test(character)) {
-			const begin = at;
-			while (at < line.length && WORD.test(line[at] as string)) at += 1;
-			tokens.push({ kind: "word", text: line.slice(begin, at) });
-		} else {
-			const sign = SIGNS.find((text) => line.startsWith(text, at));
-			if (sign !== undefined) tokens.push({ kind: "sign", text: sign });
-			at += sign?.length ?? 1;
-		}
-	}
-	return tokens;
-}
-
-/** Behind the closing parenthesis of the "$(" at `at`, which may hold others. */
-export function endOfMacro(line: string, at: number): number {
-	let depth = 0;
-	for (let index = at + 1; index < line.length; index++) {
-		if (line[index] === "(") depth += 1;
-		if (line[index] === ")" && --depth === 0) return index + 1;
-	}
-	return line.length;
-}
-
-function endOfString(line: string, at: number): number {
-	for (let index = at + 1; index < line.length; index++) {
-		if (line[index] === "\\") index += 1;
-		else if (line[index] === line[at]) return index;
-	}
-	return line.length;
 }
 
 /** Reads an expression from `tokens` (which it shortens) as far as it goes; undefined where there is none. */
@@ -205,6 +156,14 @@ function compare(how: Comparison, left: Term, right: Term, values: Values): bool
 		case ">=":
 			return order >= 0;
 	}
+}
+
+/** A text for which "text HOW wanted" holds; undefined for != and for what is no number. */
+export function valueThatFits(how: Comparison, wanted: string): string | undefined {
+	if (how === "=") return wanted;
+	const number = Number(wanted);
+	if (how === "!=" || Number.isNaN(number)) return undefined;
+	return String(how === ">" ? number + 1 : how === "<" ? number - 1 : number);
 }
 
 /** Decimal or 0x; y, m and n are ordered, too. */

@@ -5,7 +5,7 @@
  * Source: Documentation/kbuild/kconfig-macro-language.rst. Pure.
  */
 
-import { endOfMacro } from "./expression.ts";
+import { endOfMacro } from "./tokens.ts";
 
 export type Variables = Map<string, string>;
 

@@ -6,10 +6,11 @@
  */
 
 import { type Around, Definition, readCondition, readDepends, readPrompt } from "./definition.ts";
-import { both, parseExpression, type Token, tokenize } from "./expression.ts";
+import { both, parseExpression } from "./expression.ts";
 import { logicalLines } from "./lines.ts";
 import { assignVariable, expandMacros, type Variables } from "./macros.ts";
 import type { Location } from "./model.ts";
+import { type Token, tokenize } from "./tokens.ts";
 
 interface Block extends Around {
 	kind: "file" | "if" | "menu" | "choice";

@@ -10,10 +10,10 @@ import { dirname, join, normalize } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { hasCode } from "../../system/files.ts";
 import { readCondition } from "./definition.ts";
-import { tokenize } from "./expression.ts";
 import { expandMacros, type Variables } from "./macros.ts";
 import type { KconfigTree, Selection } from "./model.ts";
 import { Parser, type ParserContext, type SelectionLine } from "./parser.ts";
+import { tokenize } from "./tokens.ts";
 
 export interface TreeOptions {
 	/** Absolute path of the source. */

@@ -6,6 +6,7 @@
 
 import { type Change, diffConfigs, fragmentBetween } from "../../kconfig/diff.ts";
 import { type CommonOptions, openContext } from "../context.ts";
+import { reportLost } from "../inputs.ts";
 import { openConfig } from "./source.ts";
 
 export type { Change } from "../../kconfig/diff.ts";
@@ -24,6 +25,7 @@ export interface ConfigDiff {
 export async function configDiff(a: string, b: string, options: CommonOptions = {}): Promise<ConfigDiff> {
 	const context = await openContext(options);
 	const [from, to] = [await openConfig(context, a), await openConfig(context, b)];
+	reportLost(context, [...from.config.findings, ...to.config.findings]);
 	return {
 		from: from.name,
 		to: to.name,

@@ -7,7 +7,7 @@
 
 import { KsquashError } from "../../errors.ts";
 import { place } from "../../kconfig/explain/reasons.ts";
-import { visibility } from "../../kconfig/explain/values.ts";
+import { isChangeable } from "../../kconfig/explain/values.ts";
 import { type CommonOptions, openContext } from "../context.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
 import { type NamedConfig, openConfig } from "./source.ts";
@@ -55,7 +55,7 @@ function newSymbols({ tree, now, config }: ConfiguredRelease, base: NamedConfig)
 	const found: NewSymbol[] = [];
 	for (const [symbol, definitions] of tree.symbols) {
 		const there = config.symbols.get(symbol);
-		if (there === undefined || base.config.symbols.has(symbol) || visibility(definitions, now) === 0) continue;
+		if (there === undefined || base.config.symbols.has(symbol) || !isChangeable(tree, symbol, now)) continue;
 		const asked = definitions.find(({ prompt }) => prompt !== undefined);
 		if (asked === undefined) continue;
 		const help = definitions.map((definition) => definition.help).find((text) => text !== "") ?? "";

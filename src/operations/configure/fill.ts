@@ -12,6 +12,7 @@ import { removeTemporaries } from "../../build/files.ts";
 import { runTarget, toolchainLine } from "../../build/kbuild.ts";
 import { openMemory, remembering } from "../../build/memory.ts";
 import { inputsHash, type Stamp, sha256, writeStamp } from "../../build/stamp.ts";
+import { parseConfig, symbolValue } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { findBase, type Origin } from "../../kconfig/origins.ts";
 import type { Context } from "../context.ts";
@@ -48,7 +49,7 @@ export async function fill(
 	const untouched = existing !== undefined && stamp.config === sha256(existing);
 	const sameBase = options.base === undefined || isDeepStrictEqual(stamp.base, record(origin, []).base);
 	if (!memory.interrupted && untouched && sameBase && stamp.inputs === inputs) {
-		if (options.modulesPrepare) await prepareModules(context, request, stamp);
+		if (options.modulesPrepare) await prepareModules(context, request, stamp, existing);
 		return { ...result, already: true, base: `${own} is as the last configure left it` };
 	}
 	if (stamp.toolchain !== undefined && stamp.toolchain !== toolchain) {
@@ -66,14 +67,18 @@ export async function fill(
 			return merged;
 		});
 	});
-	if (options.modulesPrepare) await prepareModules(context, request, next);
+	if (options.modulesPrepare) await prepareModules(context, request, next, made.config);
 	await warnIfUnmountable(context, made.config, release);
 	return { ...result, already: false, base: origin.why, scrubbed: made.scrubbed, missed: made.missed };
 }
 
 /** Once for each .config: make looks at thousands of files to find out that nothing is to be done. */
-async function prepareModules(context: Context, request: Request, stamp: Stamp): Promise<void> {
+async function prepareModules(context: Context, request: Request, stamp: Stamp, config: Buffer): Promise<void> {
 	if (stamp.prepared !== undefined && stamp.prepared === stamp.config) return;
+	if (symbolValue(parseConfig(config, ".config"), "MODULES") === "n") {
+		context.warn("modules_prepare would do nothing: CONFIG_MODULES is not set, so this kernel takes no modules");
+		return;
+	}
 	await context.step("modules_prepare", `make modules_prepare in ${request.build}`, async () => {
 		await runTarget(request, ["modules_prepare"]);
 		await writeStamp(request.build, { ...stamp, prepared: stamp.config }, request.owner);
