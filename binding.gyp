@@ -23,5 +23,17 @@
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       "libraries": ["-pthread"],
     },
+    # For tests and benchmarks only: the verbs without Node, and a program that makes system calls fail.
+    {
+      "target_name": "drive",
+      "type": "executable",
+      "dependencies": ["core"],
+      "sources": ["native/drive/drive.cpp", "native/drive/races.cpp"],
+    },
+    {
+      "target_name": "deny",
+      "type": "executable",
+      "sources": ["native/drive/deny.cpp"],
+    },
   ],
 }

@@ -1,10 +1,10 @@
 #!/bin/sh
-# clang-format over all of native/, clang-tidy over the core. --fix formats instead of checking.
+# clang-format over native/ and bench/, clang-tidy over the core. --fix formats instead of checking.
 # A machine without the tools is told so and passes, but not with MUST_WORK=1.
 set -eu
 cd "$(dirname "$0")/.."
 
-sources=$(find native -name '*.cpp' -o -name '*.h' | sort)
+sources=$(find native bench -name '*.cpp' -o -name '*.h' | sort)
 skip() {
 	echo "lint-native: $1 is not installed; skipped" >&2
 	[ "${MUST_WORK:-}" != 1 ] || exit 69

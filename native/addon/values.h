@@ -2,6 +2,7 @@
 // cross; a path crosses as a string where it is valid UTF-8, else as a Buffer.
 #pragma once
 
+#include "../core/attach.h"
 #include "../core/capabilities.h"
 #include "../core/compare.h"
 #include "../core/holders.h"
@@ -10,6 +11,7 @@
 #include "../core/remove.h"
 #include "../core/superblock.h"
 #include "../core/target.h"
+#include "../core/watch.h"
 
 #include <napi.h>
 
@@ -25,13 +27,26 @@ Napi::Value fromPath(Napi::Env env, const std::string& path);
 // An object with errno, syscall, path, …; src/system/native.ts makes the Error of it.
 Napi::Value fromError(Napi::Env env, const SysError& error);
 
+inline Napi::Value number(Napi::Env env, uint64_t value) {
+    return Napi::Number::New(env, static_cast<double>(value));
+}
+inline Napi::Value boolean(Napi::Env env, bool value) {
+    return Napi::Boolean::New(env, value);
+}
+// A path that only people read: a string always.
+inline Napi::Value forPeople(Napi::Env env, const std::string& path) {
+    return Napi::String::New(env, escapePath(path));
+}
+
 Napi::Value fromDone(Napi::Env env, Done& done);
 Napi::Value fromPathResult(Napi::Env env, std::string& path);
 Napi::Value fromImageInfo(Napi::Env env, ImageInfo& info);
 Napi::Value fromMountResult(Napi::Env env, MountResult& result);
 Napi::Value fromUmountResult(Napi::Env env, UmountResult& result);
 Napi::Value fromTargetStatus(Napi::Env env, TargetStatus& status);
-Napi::Value fromMountRows(Napi::Env env, std::vector<MountRow>& rows);
+Napi::Value fromAttachResult(Napi::Env env, AttachResult& result);
+Napi::Value fromDetachResult(Napi::Env env, DetachResult& result);
+Napi::Value fromMountChanges(Napi::Env env, const std::vector<MountChange>& changes);
 Napi::Value fromTreeList(Napi::Env env, TreeList& list);
 Napi::Value fromComparison(Napi::Env env, Comparison& comparison);
 Napi::Value fromRemoveResult(Napi::Env env, RemoveResult& result);

@@ -11,7 +11,7 @@ namespace ksquash::addon {
 
 // `Work` returns a Result<T>; `Convert` makes a JavaScript value of T.
 template <class Work, class Convert> class PromiseWorker final : public Napi::AsyncWorker {
-    using Outcome = decltype(std::declval<Work>()());
+    using Outcome = decltype(std::declval<Work&>()());
 
   public:
     // `keep` (a typed array or undefined) stays alive until the work is done.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,15 +34,21 @@ inline constexpr long fsconfigNr = 431;
 inline constexpr long fsmountNr = 432;
 inline constexpr long openat2Nr = 437;
 inline constexpr long statmountNr = 457;
+inline constexpr long listmountNr = 458;
 
 // umount2(2); <sys/mount.h> cannot stand beside <linux/mount.h> before glibc 2.37.
 inline constexpr int mntDetach = 2;
 inline constexpr int umountNofollow = 8;
 
+// BLKGETDISKSEQ of <linux/fs.h>, 5.15.
+inline constexpr unsigned long blkGetDiskSequence = _IOR(0x12, 128, uint64_t);
+
 // statmount(2), include/uapi/linux/mount.h of 6.8.
 inline constexpr uint64_t statmountSbBasic = 0x1;
 inline constexpr uint64_t statmountMntBasic = 0x2;
+inline constexpr uint64_t statmountMntPoint = 0x10;
 inline constexpr uint64_t statmountFsType = 0x20;
+inline constexpr uint64_t listmountRoot = ~uint64_t{0}; // LSMT_ROOT
 
 struct MountIdRequest {
     uint32_t size;
@@ -91,6 +98,9 @@ inline int openat2(int dir, const char* path, const struct open_how* how) {
 }
 inline int statmount(const MountIdRequest* request, void* buffer, size_t size) {
     return static_cast<int>(syscall(statmountNr, request, buffer, size, 0));
+}
+inline int listmount(const MountIdRequest* request, uint64_t* ids, size_t count) {
+    return static_cast<int>(syscall(listmountNr, request, ids, count, 0));
 }
 inline int mount(const char* source, const char* target, const char* type, unsigned long flags,
                  const char* data) {

@@ -27,7 +27,7 @@ Result<Comparison> compareTree(const TreeRequest& request, const Control& contro
     if (!tree) {
         return tree.error();
     }
-    auto mount = mountDetached(request.image, *parseOptions(""));
+    auto mount = mountDetached(request.image, *parseOptions(""), control);
     if (!mount) {
         return mount.error();
     }
@@ -54,8 +54,8 @@ Result<Comparison> compareTree(const TreeRequest& request, const Control& contro
 
 Result<TreeList> listTree(const TreeRequest& request, const Control& control) {
     bool ofImage = !request.image.empty();
-    auto mount =
-        ofImage ? mountDetached(request.image, *parseOptions("")) : Result<DetachedMount>(DetachedMount{});
+    auto mount = ofImage ? mountDetached(request.image, *parseOptions(""), control)
+                         : Result<DetachedMount>(DetachedMount{});
     if (!mount) {
         return mount.error();
     }

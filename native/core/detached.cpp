@@ -35,16 +35,6 @@ SysError contextError(int context, const char* step, const std::string& image) {
     return error;
 }
 
-std::string explainCreate(const SysError& error) {
-    if (error.code == EPERM) {
-        return "the kernel does not let this process mount an image (a user namespace, or a security module)";
-    }
-    if (error.code == EINVAL && error.kernelLog.empty()) {
-        return "the kernel refused the image without a word: its contents are damaged";
-    }
-    return {};
-}
-
 Status setParameters(int context, const LoopDevice& loop, const MountOptions& options,
                      const std::string& image) {
     if (abi::fsconfig(context, FSCONFIG_SET_STRING, "source", loop.path().c_str(), 0) != 0) {
@@ -66,7 +56,8 @@ Status setParameters(int context, const LoopDevice& loop, const MountOptions& op
     return Done{};
 }
 
-// Mount success proves little: an image with misplaced tables may mount and fail at the first read.
+} // namespace
+
 Status readThrough(int mount, dev_t device, const std::string& image) {
     auto note = [](SysError error) {
         error.step = "probe-read";
@@ -98,7 +89,30 @@ Status readThrough(int mount, dev_t device, const std::string& image) {
     return Done{};
 }
 
-} // namespace
+std::string explainMount(const SysError& error) {
+    // super.c: "Filesystem uses "xz" compression. This is not supported".
+    size_t names = error.kernelLog.find("Filesystem uses \"");
+    if (names != std::string::npos && error.kernelLog.find("not supported") != std::string::npos) {
+        size_t start = names + 17;
+        std::string name = error.kernelLog.substr(start, error.kernelLog.find('"', start) - start);
+        return "this kernel's squashfs lacks the compressor " + name;
+    }
+    switch (error.code) {
+    case ENODEV:
+        return "this kernel has no squashfs (CONFIG_SQUASHFS)";
+    case EPERM:
+        return effectiveCapabilities().sysAdmin
+                   ? "the kernel does not let this process mount an image (a user namespace, or a security "
+                     "module)"
+                   : "CAP_SYS_ADMIN is missing";
+    case EINVAL:
+        return error.kernelLog.empty() ? "the kernel refused the image without a word: its contents are "
+                                         "damaged, or its squashfs lacks the compressor"
+                                       : "";
+    default:
+        return {};
+    }
+}
 
 bool lacksMountApi(const SysError& error) {
     bool atStart = error.syscall == std::string_view("fsopen");
@@ -109,11 +123,7 @@ Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& option
     UniqueFd context(abi::fsopen("squashfs", FSOPEN_CLOEXEC));
     if (!context) {
         SysError error = lastError("fsopen", image, "fsopen");
-        if (error.code == ENODEV) {
-            error.reason = "this kernel has no squashfs (CONFIG_SQUASHFS)";
-        } else if (error.code == EPERM) {
-            error.reason = "CAP_SYS_ADMIN is missing";
-        }
+        error.reason = explainMount(error);
         return error;
     }
     auto set = setParameters(context.get(), loop, options, image);
@@ -122,7 +132,7 @@ Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& option
     }
     if (abi::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
         SysError error = contextError(context.get(), "create", image);
-        error.reason = explainCreate(error);
+        error.reason = explainMount(error);
         return error;
     }
     UniqueFd mount(abi::fsmount(context.get(), FSMOUNT_CLOEXEC, options.attributes));
@@ -138,7 +148,8 @@ Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& option
     return mount;
 }
 
-Result<DetachedMount> mountDetached(const std::string& image, const MountOptions& options) {
+Result<DetachedMount> mountDetached(const std::string& image, const MountOptions& options,
+                                    const Control& control) {
     auto file = openImage(image);
     if (!file) {
         return file.error();
@@ -147,11 +158,11 @@ Result<DetachedMount> mountDetached(const std::string& image, const MountOptions
     if (!info) {
         return info.error();
     }
-    auto lock = lockLoopControl();
+    auto lock = lockLoopControl(control);
     if (!lock) {
         return lock.error();
     }
-    auto loop = attachLoop(lock->get(), file->get(), image);
+    auto loop = attachLoop(lock->fd(), file->get(), image);
     if (!loop) {
         return loop.error();
     }

@@ -3,6 +3,7 @@
 // of it.
 #pragma once
 
+#include "control.h"
 #include "loop.h"
 #include "options.h"
 
@@ -15,9 +16,17 @@ struct DetachedMount {
 };
 
 // Superblock check, loop device under the lock, mount, and a first read through it.
-Result<DetachedMount> mountDetached(const std::string& image, const MountOptions& options);
+Result<DetachedMount> mountDetached(const std::string& image, const MountOptions& options,
+                                    const Control& control);
 // The same from an open, checked image, for a caller that holds the lock.
 Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& options, const std::string& image);
+
+// Reads the top directory and its first entry through the mount whose root is `mount`: success of the mount
+// itself proves little, since an image with misplaced tables may mount and fail at the first read.
+Status readThrough(int mount, dev_t device, const std::string& image);
+
+// Why the kernel did not make a mount, by errno and its own words; "" when there is nothing to add.
+std::string explainMount(const SysError& error);
 
 // Can the answer mean that this kernel (or a seccomp filter) has no fsopen(2)?
 bool lacksMountApi(const SysError& error);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 
 namespace ksquash {
@@ -13,12 +14,15 @@ constexpr int controlWaitMs = 10'000;
 constexpr const char* controlPath = "/dev/loop-control";
 } // namespace
 
-Status flockWithin(int fd, int timeoutMs, const std::string& path) {
+Status flockWithin(int fd, int timeoutMs, const std::string& path, const Control& control) {
     long long deadline = nowMs() + timeoutMs;
     unsigned pause = 200;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {
             return lastError("flock", path, "lock");
+        }
+        if (control.cancelled()) {
+            return Control::cancelError();
         }
         if (nowMs() >= deadline) {
             return makeError(EWOULDBLOCK, "flock", path, "lock", "another process holds the lock");
@@ -37,39 +41,115 @@ Result<UniqueFd> lockFile(const std::string& path, int timeoutMs) {
     }
     auto stat = statAt(fd.get(), "", path);
     if (!stat) {
-        return stat.error();
+        return withStep(stat.error(), "lock");
     }
     if (!stat->isRegular()) {
         return makeError(EINVAL, "open", path, "lock", "the lock file is not a regular file");
     }
-    auto locked = flockWithin(fd.get(), timeoutMs, path);
+    auto locked = flockWithin(fd.get(), timeoutMs, path, Control());
     if (!locked) {
         return locked.error();
     }
     return fd;
 }
 
-Result<UniqueFd> lockLoopControl() {
+namespace {
+
+// One thread at a time. By pthread calls, since std::condition_variable's timed wait needs glibc 2.30.
+class Turn {
+  public:
+    Turn() {
+        pthread_condattr_t attributes;
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(&free_, &attributes);
+        pthread_condattr_destroy(&attributes);
+    }
+
+    // Within the time left; a thread that is told to stop is asleep for 20 ms at most.
+    Status take(long long deadline, const Control& control) {
+        pthread_mutex_lock(&mutex_);
+        while (taken_ && nowMs() < deadline && !control.cancelled()) {
+            long long until = nowMicros() + 20'000;
+            timespec time{static_cast<time_t>(until / 1'000'000), until % 1'000'000 * 1000};
+            pthread_cond_timedwait(&free_, &mutex_, &time);
+        }
+        bool mine = !taken_;
+        taken_ = true;
+        pthread_mutex_unlock(&mutex_);
+        if (mine) {
+            return Done{};
+        }
+        return control.cancelled() ? Control::cancelError()
+                                   : makeError(EWOULDBLOCK, "flock", controlPath, "lock", "");
+    }
+
+    void give() {
+        pthread_mutex_lock(&mutex_);
+        taken_ = false;
+        pthread_cond_signal(&free_);
+        pthread_mutex_unlock(&mutex_);
+    }
+
+  private:
+    pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t free_{};
+    bool taken_ = false;
+};
+
+Turn& turn() {
+    static Turn instance;
+    return instance;
+}
+
+Result<UniqueFd> openControl() {
     UniqueFd fd(open(controlPath, O_RDONLY | O_CLOEXEC));
+    if (fd) {
+        return fd;
+    }
+    SysError error = lastError("open", controlPath, "lock");
+    if (error.code == ENOENT || error.code == ENXIO || error.code == ENODEV) {
+        error.reason =
+            "there is no loop driver here (CONFIG_BLK_DEV_LOOP, or a container without /dev nodes)";
+    } else if (error.code == EACCES || error.code == EPERM) {
+        error.reason = "this process may not open it: root or CAP_DAC_READ_SEARCH is needed";
+    }
+    return error;
+}
+
+SysError refused(SysError error) {
+    return error.code != EWOULDBLOCK
+               ? error
+               : makeError(EBUSY, "flock", controlPath, "lock",
+                           "another process has held the loop devices' lock for ten seconds");
+}
+
+} // namespace
+
+void ControlLock::release() {
+    if (fd_) {
+        fd_.reset();
+        turn().give();
+    }
+}
+
+Result<ControlLock> lockLoopControl(const Control& control) {
+    auto fd = openControl();
     if (!fd) {
-        SysError error = lastError("open", controlPath, "lock");
-        if (error.code == ENOENT || error.code == ENXIO || error.code == ENODEV) {
-            error.reason =
-                "there is no loop driver here (CONFIG_BLK_DEV_LOOP, or a container without /dev nodes)";
-        } else if (error.code == EACCES || error.code == EPERM) {
-            error.reason = "this process may not open it: root or CAP_DAC_READ_SEARCH is needed";
-        }
-        return error;
+        return fd.error();
     }
-    auto locked = flockWithin(fd.get(), controlWaitMs, controlPath);
+    long long deadline = nowMs() + controlWaitMs;
+    auto mine = turn().take(deadline, control);
+    if (!mine) {
+        return refused(mine.error());
+    }
+    auto left = static_cast<int>(std::max(0LL, deadline - nowMs()));
+    auto locked = flockWithin(fd->get(), left, controlPath, control);
     if (!locked) {
-        if (locked.error().code == EWOULDBLOCK) {
-            return makeError(EBUSY, "flock", controlPath, "lock",
-                             "another process has held the loop devices' lock for ten seconds");
-        }
-        return locked.error();
+        turn().give();
+        return refused(locked.error());
     }
-    return fd;
+    return ControlLock(std::move(*fd));
 }
 
 } // namespace ksquash

@@ -1,6 +1,7 @@
 // GET_FREE only peeks, so the device may be gone or taken at the next call: a bounded number of tries, and
 // only for the errnos of such a race. LOOP_CONFIGURE is of 5.8; before that, SET_FD and SET_STATUS64.
 #include "loop.h"
+#include "abi.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -60,10 +61,16 @@ int configure(int device, int image, uint64_t size, const std::string& imagePath
     if (ioctl(device, LOOP_CONFIGURE, &config) == 0) {
         return 0;
     }
-    if (errno != EINVAL && errno != ENOTTY) {
+    // Older kernels say EINVAL, ENOTTY where the driver is not loop's own, and a filter may say ENOSYS.
+    if (errno != EINVAL && errno != ENOTTY && errno != ENOSYS) {
         return errno;
     }
-    return configureInTwoSteps(device, image, imagePath);
+    int code = configureInTwoSteps(device, image, imagePath);
+    if (code == 0 && config.block_size != 0) {
+        // As above (4.14). Only a matter of speed: a kernel that refuses it serves the image as well.
+        ioctl(device, LOOP_SET_BLOCK_SIZE, static_cast<unsigned long>(config.block_size));
+    }
+    return code;
 }
 
 Result<struct loop_info64> loopStatus(int device, const std::string& path) {
@@ -88,7 +95,7 @@ Result<LoopDevice> attachOnce(int control, int image, uint64_t size, const std::
     }
     auto stat = statAt(loop.fd.get(), "", loop.path());
     if (!stat) {
-        return stat.error();
+        return withStep(stat.error(), "loop-open");
     }
     if (!S_ISBLK(stat->mode) || major(stat->rdev) != loopMajor) {
         return makeError(ENOTBLK, "open", loop.path(), "loop-open", "this is not a loop device");
@@ -116,7 +123,7 @@ std::string explain(const SysError& error) {
 Result<LoopDevice> attachLoop(int control, int image, const std::string& imagePath) {
     auto wanted = statAt(image, "", imagePath);
     if (!wanted) {
-        return wanted.error();
+        return withStep(wanted.error(), "loop-configure");
     }
     // The resolved name, so that a relative path or a link does not stay in the device's status.
     auto resolved = readLinkAt(AT_FDCWD, fdPath(image).c_str(), imagePath);
@@ -149,50 +156,88 @@ Result<LoopDevice> attachLoop(int control, int image, const std::string& imagePa
     return last;
 }
 
-Result<LoopBacking> loopBacking(dev_t device) {
+namespace {
+
+// Asks the device itself; an error of opening it ("loop-open") leaves the question to sysfs.
+Result<LoopBacking> askDevice(dev_t device) {
     LoopBacking out;
     out.number = minor(device);
     if (major(device) != loopMajor) {
         return makeError(ENODEV, "ioctl", {}, "loop-status", "not a loop device");
     }
-    std::string sysfs = "/sys/dev/block/" + std::to_string(major(device)) + ":" +
-                        std::to_string(minor(device)) + "/loop/backing_file";
-    if (auto name = readSmallFile(sysfs); name && name->ends_with('\n')) {
-        out.currentName = name->substr(0, name->size() - 1);
-    }
-    auto byName = out.currentName.empty() ? Result<FileStat>(SysError{}) : statPath(out.currentName, false);
     UniqueFd fd(open(out.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (fd) {
-        auto status = loopStatus(fd.get(), out.path());
-        if (!status) {
-            return status.error();
-        }
-        out.file = FileKey{status->lo_device, status->lo_inode};
-        std::string name(reinterpret_cast<const char*>(status->lo_file_name),
-                         strnlen(reinterpret_cast<const char*>(status->lo_file_name), LO_NAME_SIZE));
-        out.configuredName = name.size() < LO_NAME_SIZE - 1 ? name : std::string();
-    } else if (byName) {
-        out.file = byName->key; // without privilege the name is all there is
-    } else {
-        return lastError("open", out.path(), "loop-status");
+    if (!fd) {
+        return lastError("open", out.path(), "loop-open");
     }
-    // A file may really be called "x (deleted)": what counts is whether the name still leads to it.
-    out.deleted = !out.currentName.empty() && !(byName && byName->key == out.file);
+    auto status = loopStatus(fd.get(), out.path());
+    if (!status) {
+        return status.error();
+    }
+    out.file = FileKey{status->lo_device, status->lo_inode};
+    if (ioctl(fd.get(), abi::blkGetDiskSequence, &out.sequence) != 0) {
+        out.sequence = 0;
+    }
+    const char* name = reinterpret_cast<const char*>(status->lo_file_name);
+    size_t length = strnlen(name, LO_NAME_SIZE);
+    out.configuredName = length < LO_NAME_SIZE - 1 ? std::string(name, length) : std::string();
     return out;
 }
 
-bool waitUnbound(dev_t device, const FileKey& file, int timeoutMs) {
-    long long deadline = nowMs() + timeoutMs;
-    for (;;) {
-        auto backing = loopBacking(device);
-        if (!backing || backing->file != file) {
-            return true;
+bool mayNotOpen(const SysError& error) {
+    return error.step == std::string_view("loop-open");
+}
+
+} // namespace
+
+Result<LoopIdentity> loopIdentity(dev_t device) {
+    auto out = askDevice(device);
+    if (!out && mayNotOpen(out.error())) {
+        out = loopBacking(device);
+    }
+    return out ? Result<LoopIdentity>(static_cast<const LoopIdentity&>(*out)) : out.error();
+}
+
+Result<LoopBacking> loopBacking(dev_t device) {
+    auto out = askDevice(device);
+    if (!out && !mayNotOpen(out.error())) {
+        return out;
+    }
+    std::string sysfs = "/sys/dev/block/" + std::to_string(major(device)) + ":" +
+                        std::to_string(minor(device)) + "/loop/backing_file";
+    auto name = readSmallFile(sysfs);
+    if (!name || !name->ends_with('\n')) {
+        return out;
+    }
+    name->pop_back();
+    auto byName = statPath(*name, false);
+    if (!out) {
+        if (!byName) {
+            return out;
         }
+        out = LoopBacking{}; // without privilege the name is all there is
+        out->number = minor(device);
+        out->file = byName->key;
+    }
+    // A file may really be called "x (deleted)": what counts is whether the name still leads to it.
+    out->deleted = !(byName && byName->key == out->file);
+    out->currentName = std::move(*name);
+    return out;
+}
+
+bool isStillBound(dev_t device, const LoopIdentity& before) {
+    auto now = loopIdentity(device);
+    return now && now->file == before.file && now->sequence == before.sequence;
+}
+
+bool waitUnbound(dev_t device, const LoopIdentity& before, int timeoutMs) {
+    long long deadline = nowMs() + timeoutMs;
+    while (isStillBound(device, before)) {
         if (nowMs() >= deadline) {
             return false;
         }
         sleepMicros(2000);
     }
+    return true;
 }
 
 } // namespace ksquash

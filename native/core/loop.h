@@ -20,19 +20,28 @@ struct LoopDevice {
 // Attaches read-only with autoclear. `control` is /dev/loop-control, `image` an open regular file.
 Result<LoopDevice> attachLoop(int control, int image, const std::string& imagePath);
 
-struct LoopBacking {
+// What a device carries. Never compare by name: "/dev/loop1" is a prefix of "/dev/loop10".
+struct LoopIdentity {
     unsigned number = 0;
     FileKey file;
-    std::string configuredName; // as given when it was attached; "" when not known or cut off at 63 bytes
-    std::string currentName;    // sysfs follows renames; "" when /sys is not there
-    bool deleted = false;       // the file has lost that name
+    uint64_t sequence = 0; // BLKGETDISKSEQ (5.15): another one at each attach; 0 when not known
     std::string path() const { return "/dev/loop" + std::to_string(number); }
 };
 
+struct LoopBacking : LoopIdentity {
+    std::string configuredName; // as given when it was attached; "" when not known or cut off at 63 bytes
+    std::string currentName;    // sysfs follows renames; "" when /sys is not there
+    bool deleted = false;       // the file has lost that name
+};
+
 // What the loop device with this st_dev carries: ENXIO when nothing, ENODEV when it is no loop device.
+Result<LoopIdentity> loopIdentity(dev_t device);
+// The same with its names.
 Result<LoopBacking> loopBacking(dev_t device);
 
-// Waits until the device no longer carries this file; false when it still does at the deadline.
-bool waitUnbound(dev_t device, const FileKey& file, int timeoutMs);
+// Does the device still carry what it carried then? The same file attached anew is something else.
+bool isStillBound(dev_t device, const LoopIdentity& before);
+// Waits until it does not; false when it still does at the deadline.
+bool waitUnbound(dev_t device, const LoopIdentity& before, int timeoutMs);
 
 } // namespace ksquash

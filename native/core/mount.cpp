@@ -2,9 +2,10 @@
 // attach, mount where nobody sees it, read, and only then move it onto the target's descriptor.
 #include "mount.h"
 #include "abi.h"
-#include "capabilities.h"
 #include "detached.h"
 #include "lock.h"
+#include "mount_facts.h"
+#include "mount_old.h"
 #include "superblock.h"
 #include "walk.h"
 
@@ -28,7 +29,7 @@ Result<UniqueFd> openTarget(const std::string& target) {
     }
     auto stat = statAt(fd.get(), "", target);
     if (!stat) {
-        return stat.error();
+        return withStep(stat.error(), "target");
     }
     if (stat->isLink()) {
         return targetError(ELOOP, target, "the mount point is a symbolic link");
@@ -44,12 +45,12 @@ Result<UniqueFd> openTarget(const std::string& target) {
 Result<bool> isMounted(int target, const MountRequest& request, const FileKey& image, MountResult& out) {
     auto stat = statAt(target, "", request.target);
     if (!stat) {
-        return stat.error();
+        return withStep(stat.error(), "target");
     }
     if (!stat->mountRoot) {
         return false;
     }
-    auto backing = loopBacking(stat->key.dev);
+    auto backing = loopIdentity(stat->key.dev);
     if (!backing || backing->file != image) {
         return targetError(EBUSY, request.target, "something else is mounted here");
     }
@@ -60,41 +61,16 @@ Result<bool> isMounted(int target, const MountRequest& request, const FileKey& i
 Status checkEmpty(int target, const std::string& path) {
     auto dir = openDirectory(target, ".", path);
     if (!dir) {
-        return dir.error();
+        return withStep(dir.error(), "target");
     }
     auto empty = isEmptyDirectory(dir->get(), path);
     if (!empty) {
-        return empty.error();
+        return withStep(empty.error(), "target");
     }
     if (!*empty) {
         return targetError(ENOTEMPTY, path, "the mount point is not empty: a mount would hide what is in it");
     }
     return Done{};
-}
-
-// mount(2), for kernels before 5.2 and filters that forbid the new calls. The check comes after the fact
-// here.
-Result<uint64_t> mountOldWay(const LoopDevice& loop, const MountOptions& options, int target,
-                             const MountRequest& request) {
-    std::string data = options.data();
-    if (abi::mount(loop.path().c_str(), fdPath(target).c_str(), "squashfs", options.flags,
-                   data.empty() ? nullptr : data.c_str()) != 0) {
-        return lastError("mount", request.image, "mount");
-    }
-    auto top = openTop(request.target);
-    auto stat = top ? statAt(top->get(), "", request.target) : Result<FileStat>(top.error());
-    bool ours = stat && stat->key.dev == loop.rdev;
-    auto names = ours ? readNames(top->get(), request.image) : Result<std::vector<Name>>(SysError{});
-    if (ours && names) {
-        return stat->mountId;
-    }
-    SysError error = !stat ? stat.error() : ours ? names.error() : targetError(ESTALE, request.target, "");
-    if (ours) {
-        top->reset();
-        abi::umount2(request.target.c_str(), abi::umountNofollow);
-    }
-    error.step = "probe-read";
-    return error;
 }
 
 Result<uint64_t> mountNewWay(const LoopDevice& loop, const MountOptions& options, int target,
@@ -105,7 +81,7 @@ Result<uint64_t> mountNewWay(const LoopDevice& loop, const MountOptions& options
     }
     auto stat = statAt(mount->get(), "", request.image);
     if (!stat) {
-        return stat.error();
+        return withStep(stat.error(), "move");
     }
     if (abi::moveMount(mount->get(), "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) !=
         0) {
@@ -116,7 +92,13 @@ Result<uint64_t> mountNewWay(const LoopDevice& loop, const MountOptions& options
         }
         return error;
     }
-    return stat->mountId;
+    // A mount that came in between would be covered by ours without a word (util-linux issue 3251). By the
+    // descriptor, so that nobody else's can be meant, and lazily, since the descriptor itself keeps it busy.
+    if (!standsOn(mount->get(), target)) {
+        abi::umount2(fdPath(mount->get()).c_str(), abi::mntDetach);
+        return targetError(EBUSY, request.target, "something else was mounted here meanwhile");
+    }
+    return stat->mountId != 0 ? stat->mountId : tableMountId(mount->get());
 }
 
 Result<MountResult> mountLocked(int control, int image, const FileKey& key, const MountOptions& options,
@@ -143,7 +125,7 @@ Result<MountResult> mountLocked(int control, int image, const FileKey& key, cons
     }
     auto id = mountNewWay(*loop, options, target->get(), request);
     if (!id && lacksMountApi(id.error())) {
-        id = mountOldWay(*loop, options, target->get(), request);
+        id = mountOldWay(*loop, options, target->get(), request.target, request.image);
     }
     if (!id) {
         return id.error(); // closing the loop device frees it
@@ -153,7 +135,7 @@ Result<MountResult> mountLocked(int control, int image, const FileKey& key, cons
 
 } // namespace
 
-Result<MountResult> mountImage(const MountRequest& request) {
+Result<MountResult> mountImage(const MountRequest& request, const Control& control) {
     auto options = parseOptions(request.options);
     if (!options) {
         return options.error();
@@ -164,17 +146,17 @@ Result<MountResult> mountImage(const MountRequest& request) {
     }
     auto info = inspectImage(image->get(), request.image);
     if (!info) {
-        return info.error();
+        return withStep(info.error(), "image");
     }
     if (request.expect && *request.expect != info->file) {
         return makeError(ESTALE, "mount", request.image, "image",
                          "the image is no longer the file that was meant");
     }
-    auto lock = lockLoopControl();
+    auto lock = lockLoopControl(control);
     if (!lock) {
         return lock.error();
     }
-    return mountLocked(lock->get(), image->get(), info->file, *options, request);
+    return mountLocked(lock->fd(), image->get(), info->file, *options, request);
 }
 
 } // namespace ksquash

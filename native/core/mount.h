@@ -3,6 +3,7 @@
 // the table to target.
 #pragma once
 
+#include "control.h"
 #include "file.h"
 
 #include <optional>
@@ -23,13 +24,15 @@ struct MountResult {
     bool already = false;
 };
 
-Result<MountResult> mountImage(const MountRequest& request);
+// ECANCELED: only while it waits for the lock.
+Result<MountResult> mountImage(const MountRequest& request, const Control& control);
 
 struct UmountResult {
     bool stillHeld = false; // the mount is gone from here, but its loop device is still bound
 };
 
 // EINVAL: nothing is mounted there. EBUSY: in use. ESTALE: `expect` is not what is mounted.
-Result<UmountResult> umountTarget(const std::string& target, bool lazy, std::optional<FileKey> expect);
+Result<UmountResult> umountTarget(const std::string& target, bool lazy, std::optional<FileKey> expect,
+                                  const Control& control);
 
 } // namespace ksquash

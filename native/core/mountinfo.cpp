@@ -66,10 +66,10 @@ bool parseRow(std::string_view line, MountRow& row) {
     }
     row.root = unescape(root);
     row.target = unescape(target);
-    row.options = options;
+    row.options = unescape(options);
     row.fstype = unescape(fstype);
     row.source = unescape(source);
-    row.superOptions = superOptions;
+    row.superOptions = unescape(superOptions);
     return true;
 }
 
@@ -89,25 +89,12 @@ std::vector<MountRow> parseMountinfo(std::string_view text) {
     return rows;
 }
 
-Result<std::vector<MountRow>> readMountinfo() {
-    auto text = readSmallFile("/proc/self/mountinfo", size_t{256} << 20U);
+Result<std::vector<MountRow>> readMountinfo(const std::string& file) {
+    auto text = readSmallFile(file, size_t{256} << 20U);
     if (!text) {
         return text.error();
     }
     return parseMountinfo(*text);
-}
-
-const MountRow* findMountBelow(const std::vector<MountRow>& rows, std::string_view path) {
-    std::string prefix(path);
-    if (!prefix.ends_with('/')) {
-        prefix += '/';
-    }
-    for (const MountRow& row : rows) {
-        if (row.target.starts_with(prefix) && row.target.size() > prefix.size()) {
-            return &row;
-        }
-    }
-    return nullptr;
 }
 
 } // namespace ksquash

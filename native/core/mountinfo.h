@@ -25,9 +25,6 @@ struct MountRow {
 
 // Rows in the kernel's order; a line that is not a row (a cut last one) is left out.
 std::vector<MountRow> parseMountinfo(std::string_view text);
-Result<std::vector<MountRow>> readMountinfo();
-
-// The first mount whose mount point lies below the directory `path` (absolute, resolved); nullptr when none.
-const MountRow* findMountBelow(const std::vector<MountRow>& rows, std::string_view path);
+Result<std::vector<MountRow>> readMountinfo(const std::string& file = "/proc/self/mountinfo");
 
 } // namespace ksquash

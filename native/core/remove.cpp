@@ -1,7 +1,7 @@
 // Depth first with a stack of open directories. A hard link's ctime changes when its sibling goes, so the
 // ctime that our own unlink made is remembered for the siblings.
 #include "remove.h"
-#include "mountinfo.h"
+#include "mount_copies.h"
 #include "walk.h"
 
 #include <algorithm>
@@ -194,9 +194,9 @@ Status Removal::prepare(const ParentAndName& place, const FileStat& top) {
     if (!rows || realpath(place.parentPath.c_str(), resolved) == nullptr) {
         return Done{}; // each entry is looked at again anyway
     }
-    if (const MountRow* below = findMountBelow(*rows, joinPath(resolved, place.name))) {
+    if (auto below = mountsBelow(*rows, joinPath(resolved, place.name)); !below.empty()) {
         return makeError(EBUSY, "unlinkat", request_.path, "remove",
-                         "a file system is mounted below it, at " + escapePath(below->target));
+                         "a file system is mounted below it, at " + escapePath(below.front()->target));
     }
     return Done{};
 }

@@ -148,7 +148,7 @@ Result<UniqueFd> openImage(const std::string& path) {
     }
     auto stat = statAt(fd.get(), "", path);
     if (!stat) {
-        return stat.error();
+        return withStep(stat.error(), "image");
     }
     if (!stat->isRegular()) {
         return makeError(EINVAL, "open", path, "image", "not a regular file");

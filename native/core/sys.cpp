@@ -33,6 +33,13 @@ SysError makeError(int code, const char* syscall, std::string path, const char* 
     return error;
 }
 
+SysError withStep(SysError error, const char* step) {
+    if (*error.step == '\0') {
+        error.step = step;
+    }
+    return error;
+}
+
 namespace {
 
 // Length of the well-formed UTF-8 sequence at the start of `raw` (RFC 3629), 0 when there is none.
@@ -120,10 +127,14 @@ void sleepMicros(unsigned micros) {
     nanosleep(&pause, nullptr);
 }
 
-long long nowMs() {
+long long nowMicros() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<long long>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+    return static_cast<long long>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
+}
+
+long long nowMs() {
+    return nowMicros() / 1000;
 }
 
 } // namespace ksquash

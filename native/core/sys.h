@@ -47,6 +47,8 @@ struct SysError {
 // The errno of the call that just failed, with what it was about.
 SysError lastError(const char* syscall, std::string path = {}, const char* step = "");
 SysError makeError(int code, const char* syscall, std::string path, const char* step, std::string reason);
+// The error with the step of the verb named, where whoever made it did not know it.
+SysError withStep(SysError error, const char* step);
 
 template <class T> class [[nodiscard]] Result {
   public:
@@ -56,6 +58,7 @@ template <class T> class [[nodiscard]] Result {
     T& operator*() { return *std::get_if<0>(&state_); }
     const T& operator*() const { return *std::get_if<0>(&state_); }
     T* operator->() { return std::get_if<0>(&state_); }
+    const T* operator->() const { return std::get_if<0>(&state_); }
     SysError& error() { return *std::get_if<1>(&state_); }
     const SysError& error() const { return *std::get_if<1>(&state_); }
 
@@ -76,7 +79,8 @@ bool isUtf8(std::string_view raw);
 std::string fdPath(int fd, std::string_view name = {});
 
 void sleepMicros(unsigned micros);
-// Milliseconds of CLOCK_MONOTONIC.
+// CLOCK_MONOTONIC.
+long long nowMicros();
 long long nowMs();
 
 } // namespace ksquash

@@ -1,12 +1,11 @@
 // The decision table: visible mount first, then the table of mounts for one that is covered.
 #include "target.h"
-#include "abi.h"
 #include "loop.h"
+#include "mount_facts.h"
 #include "mountinfo.h"
 
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
@@ -29,30 +28,6 @@ std::string tableName(const std::string& path) {
     }
     std::string name = slash == std::string::npos ? trimmed : trimmed.substr(slash + 1);
     return parent == "/" ? "/" + name : parent + "/" + name;
-}
-
-// statmount(2): the file system's type and the mount below this one; nothing where the kernel lacks the call.
-struct MountFacts {
-    std::string fstype;
-    uint64_t parentId = 0;
-    dev_t device = 0;
-};
-
-std::optional<MountFacts> mountFacts(uint64_t uniqueId) {
-    alignas(8) char buffer[4096] = {};
-    constexpr uint64_t want = abi::statmountSbBasic | abi::statmountMntBasic | abi::statmountFsType;
-    abi::MountIdRequest request{24, 0, uniqueId, want}; // 24: MNT_ID_REQ_SIZE_VER0
-    if (abi::statmount(&request, buffer, sizeof(buffer)) != 0) {
-        return std::nullopt;
-    }
-    abi::StatmountHead head{};
-    memcpy(&head, buffer, sizeof(head));
-    // The kernel says in the mask what it has really filled in.
-    if ((head.mask & want) != want || head.fsType >= sizeof(buffer) - sizeof(head)) {
-        return std::nullopt;
-    }
-    return MountFacts{buffer + sizeof(head) + head.fsType, head.parentId,
-                      makedev(head.deviceMajor, head.deviceMinor)};
 }
 
 struct Wanted {
@@ -130,32 +105,30 @@ void findHidden(const std::string& target, const Wanted& wanted, uint64_t visibl
     }
 }
 
-std::string fstypeOf(const FileStat& stat) {
-    if (stat.uniqueMountId) {
-        if (auto facts = mountFacts(stat.mountId)) {
-            return facts->fstype;
-        }
-    }
-    auto rows = readMountinfo();
-    if (!rows) {
-        return {};
-    }
-    for (const MountRow& row : *rows) {
-        bool same = stat.uniqueMountId ? makedev(row.deviceMajor, row.deviceMinor) == stat.key.dev
-                                       : row.id == stat.mountId;
-        if (same) {
-            return row.fstype;
-        }
-    }
-    return {};
+// Could a mount on this very path be covered by a later one? Where the path lies in the mount of "/", nothing
+// stands between, and the table (linear in the number of mounts) need not be read.
+bool mayBeHidden(const FileStat& stat) {
+    auto root = statPath("/", true);
+    bool known = stat.mountId != 0 && root && root->uniqueMountId == stat.uniqueMountId;
+    return stat.mountRoot || !known || root->mountId != stat.mountId;
 }
 
-// The mountinfo id, to tell the visible row from a covered one on the same path.
-uint64_t tableId(const std::string& target) {
-    struct statx raw {};
-    bool known =
-        statx(AT_FDCWD, target.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &raw) == 0;
-    return known ? raw.stx_mnt_id : 0;
+TargetStatus lookAt(int fd, const FileStat& stat, const Wanted& wanted) {
+    TargetStatus out;
+    out.state = TargetState::unmounted;
+    if (!stat.mountRoot) {
+        return out;
+    }
+    out.mountId = stat.mountId != 0 ? stat.mountId : tableMountId(fd);
+    if (auto facts = mountFacts(fd, stat)) {
+        out.fstype = facts->fstype;
+    }
+    out.state = TargetState::other;
+    if (auto backing = loopBacking(stat.key.dev)) {
+        out.state = judge(*backing, wanted);
+        fillBacking(*backing, wanted, out);
+    }
+    return out;
 }
 
 } // namespace
@@ -166,28 +139,26 @@ const char* stateName(TargetState state) {
 }
 
 Result<TargetStatus> statTarget(const std::string& target, const std::optional<std::string>& image) {
-    TargetStatus out;
     Wanted wanted = lookUpImage(image);
-    auto stat = statPath(target, false);
-    if (!stat) {
-        if (stat.error().code != ENOENT && stat.error().code != ENOTDIR) {
-            return stat.error();
+    // O_PATH neither triggers an automount nor needs permission for the file itself.
+    UniqueFd fd(open(target.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) {
+        SysError error = lastError("open", target, "target");
+        if (error.code != ENOENT && error.code != ENOTDIR) {
+            return error;
         }
+        TargetStatus out;
         findHidden(target, wanted, 0, out);
         return out;
     }
-    out.state = TargetState::unmounted;
-    if (stat->mountRoot) {
-        out.mountId = stat->mountId;
-        out.fstype = fstypeOf(*stat);
-        out.state = TargetState::other;
-        if (auto backing = loopBacking(stat->key.dev)) {
-            out.state = judge(*backing, wanted);
-            fillBacking(*backing, wanted, out);
-        }
+    auto stat = statAt(fd.get(), "", target);
+    if (!stat) {
+        return withStep(stat.error(), "target");
     }
-    if (out.state == TargetState::unmounted || out.state == TargetState::other) {
-        findHidden(target, wanted, stat->mountRoot ? tableId(target) : 0, out);
+    TargetStatus out = lookAt(fd.get(), *stat, wanted);
+    bool plain = out.state == TargetState::unmounted || out.state == TargetState::other;
+    if (plain && mayBeHidden(*stat)) {
+        findHidden(target, wanted, stat->mountRoot ? tableMountId(fd.get()) : 0, out);
     }
     return out;
 }

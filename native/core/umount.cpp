@@ -1,14 +1,12 @@
 // umountTarget of mount.h: by the parent's descriptor and a name, since a descriptor on the mount itself
 // would keep it busy. Never lazy unless asked: a detached mount lives on where nobody sees it.
 #include "abi.h"
+#include "holders.h"
 #include "lock.h"
 #include "loop.h"
 #include "mount.h"
-#include "mountinfo.h"
 #include "walk.h"
 
-#include <climits>
-#include <cstdlib>
 #include <sys/sysmacros.h>
 
 namespace ksquash {
@@ -21,6 +19,13 @@ SysError notMounted(const std::string& target) {
     return makeError(EINVAL, "umount", target, "target", "not a mount point");
 }
 
+// There may be none: see below.
+void release(Result<ControlLock>& lock) {
+    if (lock) {
+        lock->release();
+    }
+}
+
 std::string explain(int code, const std::string& target) {
     if (code == EPERM) {
         return "CAP_SYS_ADMIN is missing";
@@ -31,36 +36,31 @@ std::string explain(int code, const std::string& target) {
     if (code != EBUSY) {
         return {};
     }
-    char resolved[PATH_MAX];
-    auto rows = readMountinfo();
-    if (rows && realpath(target.c_str(), resolved) != nullptr) {
-        if (const MountRow* below = findMountBelow(*rows, resolved)) {
-            return "another file system is mounted below it, at " + escapePath(below->target);
-        }
-    }
-    return "a process uses it";
+    auto holders = findHolders(target);
+    return holders && !holders->empty() ? "in use by " + nameHolders(*holders) : "in use";
 }
 
 } // namespace
 
-Result<UmountResult> umountTarget(const std::string& target, bool lazy, std::optional<FileKey> expect) {
+Result<UmountResult> umountTarget(const std::string& target, bool lazy, std::optional<FileKey> expect,
+                                  const Control& control) {
     // Without the device there is no lock to take, and no privilege is lost: the kernel still decides.
-    auto lock = lockLoopControl();
-    if (!lock && lock.error().code == EBUSY) {
+    auto lock = lockLoopControl(control);
+    if (!lock && (lock.error().code == EBUSY || lock.error().code == ECANCELED)) {
         return lock.error();
     }
     auto place = openParent(target);
     if (!place) {
-        return place.error();
+        return withStep(place.error(), "target");
     }
     auto stat = statAt(place->parent.get(), place->name.c_str(), target);
     if (!stat) {
-        return stat.error();
+        return withStep(stat.error(), "target");
     }
     if (!stat->mountRoot) {
         return notMounted(target);
     }
-    auto backing = loopBacking(stat->key.dev);
+    auto backing = loopIdentity(stat->key.dev);
     if (expect && !(backing && backing->file == *expect)) {
         return makeError(ESTALE, "umount", target, "target",
                          "what is mounted here is not the image that was meant");
@@ -69,13 +69,16 @@ Result<UmountResult> umountTarget(const std::string& target, bool lazy, std::opt
     std::string path = fdPath(place->parent.get(), place->name);
     if (abi::umount2(path.c_str(), flags) != 0) {
         SysError error = lastError("umount2", target, "umount");
+        release(lock); // looking for holders takes its time
         error.reason = explain(error.code, target);
         return error;
     }
-    lock = UniqueFd(); // the wait below is nobody else's business
+    // The device is free at once nearly always; a wait is nobody else's business.
     UmountResult out;
-    if (backing) {
-        out.stillHeld = !waitUnbound(stat->key.dev, backing->file, unboundWaitMs);
+    out.stillHeld = backing && isStillBound(stat->key.dev, *backing);
+    release(lock);
+    if (out.stillHeld) {
+        out.stillHeld = !waitUnbound(stat->key.dev, *backing, unboundWaitMs);
     }
     return out;
 }

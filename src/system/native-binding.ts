@@ -4,20 +4,19 @@
  * Owns: the signatures of native/addon/addon.cpp. Leaves to others: loading it, and everything a caller should see.
  */
 
+import type { RawError } from "./native-error.ts";
 import type {
-	Comparison,
-	FileId,
+	AttachResult,
+	DetachResult,
 	Holder,
 	ImageInfo,
-	MountEntry,
+	MountChange,
 	MountResult,
-	NativePath,
 	Probe,
-	RemoveResult,
 	TargetStatus,
-	TreeList,
 	UmountResult,
-} from "./native-types.ts";
+} from "./native-mount-types.ts";
+import type { Comparison, FileId, NativePath, RemoveResult, TreeList } from "./native-types.ts";
 
 type Path = NativePath | undefined;
 
@@ -27,11 +26,20 @@ export type Control = BigInt64Array;
 /** What native/addon/addon.cpp exports. */
 export interface Addon {
 	inspectImage(image: Path): Promise<ImageInfo>;
-	mountImage(image: Path, target: Path, options: string, expect: FileId | undefined): Promise<MountResult>;
-	umount(target: Path, lazy: boolean, expect: FileId | undefined): Promise<UmountResult>;
+	mountImage(
+		image: Path,
+		target: Path,
+		options: string,
+		expect: FileId | undefined,
+		control: Control,
+	): Promise<MountResult>;
+	umount(target: Path, lazy: boolean, expect: FileId | undefined, control: Control): Promise<UmountResult>;
+	attach(image: Path, expect: FileId | undefined, control: Control): Promise<AttachResult>;
+	detach(device: Path, file: FileId, control: Control): Promise<DetachResult>;
 	statTarget(target: Path, image: Path): Promise<TargetStatus>;
-	mounts(): Promise<MountEntry[]>;
-	parseMountinfo(text: Uint8Array): MountEntry[];
+	/** The promised function hands out the next rows as JSON, `batch` at a time; undefined at the end. */
+	mounts(batch: number): Promise<() => string | undefined>;
+	parseMountinfo(text: Uint8Array): string;
 	listTree(request: object, control: Control): Promise<TreeList>;
 	compareTree(request: object, control: Control): Promise<Comparison>;
 	removeTree(request: object, control: Control): Promise<RemoveResult>;
@@ -43,5 +51,11 @@ export interface Addon {
 	foreignEntries(path: Path, uid: number): Promise<string[]>;
 	tryLock(path: Path): Promise<number>;
 	unlock(token: number): void;
+	/** The callback gets changes, or at last an error: ECANCELED after stopWatch. */
+	watchMounts(
+		onlyTable: boolean,
+		callback: (error: RawError | null, changes: MountChange[]) => void,
+	): Promise<{ token: number; way: "fanotify" | "mountinfo" }>;
+	stopWatch(token: number): void;
 	probe(): Promise<Omit<Probe, "loopControl"> & { loopControlErrno: number }>;
 }

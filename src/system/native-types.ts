@@ -32,79 +32,21 @@ export interface Progress {
 	bytes: number;
 }
 
+/** Options of a verb that only looks. */
+export interface Look {
+	/** Rejects with its reason at once; what was begun ends unseen. */
+	signal?: AbortSignal | undefined;
+}
+
+/** Of a verb that changes something, whole or not at all. */
+export interface Transaction {
+	/** Ends the wait for the lock, with its reason; from then on the verb is carried through. */
+	signal?: AbortSignal | undefined;
+}
+
 export interface LongWork {
 	signal?: AbortSignal | undefined;
 	onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-export interface MountRequest {
-	image: NativePath;
-	target: NativePath;
-	/**
-	 * mount(8) option string. Read-only, nosuid and nodev always, unless "suid" or "dev" is named; "rw" is refused.
-	 * A word that mount(8) does not know goes to the file system, e.g. "errors=panic" or "threads=multi".
-	 */
-	options?: string | undefined;
-	/** Refuse (ESTALE) unless the image is this very file. */
-	expect?: FileId | undefined;
-}
-
-export interface MountResult {
-	/** STATX_MNT_ID_UNIQUE where the kernel has it (6.8), else the mountinfo id; decimal. */
-	mountId: string;
-	/** e.g. "/dev/loop3". */
-	device: string;
-	/** The image that is mounted. */
-	file: FileId;
-	/** It was mounted there already; nothing was done. */
-	already: boolean;
-}
-
-export type TargetState = "mounted" | "unmounted" | "stale" | "hidden" | "other" | "absent";
-
-export interface TargetStatus {
-	/**
-	 * mounted: a loop-backed mount is the visible root of this path (of `image`, if that was given; also when that
-	 * image has been deleted, see `deleted`) · stale: it is ours by name but `image` is now another file · hidden: in the table, but a later mount covers it ·
-	 * other: something else is mounted here · unmounted: a plain directory (or file) · absent: no such path.
-	 */
-	state: TargetState;
-	/** The backing file was deleted or replaced while mounted. */
-	deleted: boolean;
-	mountId?: string;
-	device?: string;
-	/** The backing file of the loop device. */
-	file?: FileId;
-	fstype?: string;
-}
-
-export interface MountEntry {
-	id: number;
-	parent: number;
-	/** "major:minor" of st_dev. */
-	device: string;
-	root: NativePath;
-	target: NativePath;
-	options: string;
-	/** The optional fields, e.g. ["shared:1"]. */
-	tags: string[];
-	fstype: string;
-	source: NativePath;
-	superOptions: string;
-}
-
-export interface ImageInfo {
-	format: "squashfs";
-	compressor: "gzip" | "lzma" | "lzo" | "xz" | "lz4" | "zstd";
-	blockSize: number;
-	/** Bytes of the file, and bytes that the superblock says are used. */
-	fileSize: number;
-	bytesUsed: number;
-	inodes: number;
-	fragments: number;
-	/** Seconds since 1970. */
-	created: number;
-	file: FileId;
 }
 
 export interface TreeRequest extends LongWork {
@@ -182,48 +124,4 @@ export interface RemoveResult {
 	/** Paths (relative, escaped) that stay because they changed, are new, or were to be kept; the first 1000. */
 	kept: string[];
 	keptCount: number;
-}
-
-export interface Holder {
-	pid: number;
-	comm: string;
-	uid: number;
-	/** How: "cwd", "root", "exe", "fd", "map". */
-	how: string[];
-	/** One of the paths held, escaped. */
-	path: string;
-	/** A file is open for writing. */
-	writes: boolean;
-}
-
-export interface Probe {
-	/** uname -r. */
-	kernel: string;
-	/** Of opening /dev/loop-control: "ok", or the errno's name, e.g. "ENOENT" or "EACCES". */
-	loopControl: string;
-	squashfs: boolean;
-	erofs: boolean;
-	/** Each is true where the running kernel (and seccomp) allows the call. */
-	openat2: boolean;
-	loopConfigure: boolean;
-	mountApi: boolean;
-	statmount: boolean;
-	renameExchange: boolean;
-	/** Capabilities of this process that matter here. */
-	capabilities: { sysAdmin: boolean; dacReadSearch: boolean; dacOverride: boolean; chown: boolean };
-	noNewPrivs: boolean;
-	/** This process's mount namespace is PID 1's. False too where that cannot be read. */
-	initialMountNamespace: boolean;
-}
-
-export interface UmountOptions {
-	/** MNT_DETACH: the mount leaves the tree at once, and lives on for whoever uses it. */
-	lazy?: boolean | undefined;
-	/** Refuse (ESTALE) unless this image is what is mounted. */
-	expect?: FileId | undefined;
-}
-
-export interface UmountResult {
-	/** The mount is gone from here, but its loop device is still bound: by a copy in another mount namespace, or lazily. */
-	stillHeld: boolean;
 }

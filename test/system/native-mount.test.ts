@@ -39,7 +39,7 @@ describe("mountImage", () => {
 		const script = `const n=require(${JSON.stringify(addon)}),[image,start,...targets]=process.argv.slice(1);
 			targets.forEach((target,i)=>{
 				while(Date.now()<Number(start)+i*60);
-				for(let k=0;k<5;k++)n.mountImage(image,target,"").then(r=>console.log(i,r.already));
+				for(let k=0;k<5;k++)n.mountImage(image,target,"",undefined,new BigInt64Array(3)).then(r=>console.log(i,r.already));
 			})`;
 		const start = String(Date.now() + 1500);
 		const ask = () =>
@@ -152,7 +152,12 @@ describe("umount", () => {
 		await mountImage({ image, target });
 		const child = spawn("sleep", ["60"], { cwd: join(target, "sub"), stdio: "ignore" });
 		await new Promise((done) => child.once("spawn", done));
-		expect(await rejection(umount(target))).toMatchObject({ code: "EBUSY", syscall: "umount2" });
+		expect(await rejection(umount(target))).toMatchObject({
+			code: "EBUSY",
+			syscall: "umount2",
+			step: "umount",
+			reason: `in use by sleep (pid ${child.pid})`,
+		});
 		expect(await umount(target, { lazy: true })).toEqual({ stillHeld: true });
 		child.kill();
 		await new Promise((done) => child.once("close", done));

@@ -1,13 +1,19 @@
 import { execFileSync } from "node:child_process";
-import { truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
-import { inspectImage, mountImage } from "../../src/system/native.ts";
-import { cleanUp, fresh, ownFds, ownLoops, patched, rejection, smallImage } from "./native-support.ts";
+import { inspectImage, mountImage, umount } from "../../src/system/native.ts";
+import { cleanUp, fresh, ownFds, ownLoops, pack, patched, rejection, setXattr } from "./native-support.ts";
 
 afterAll(cleanUp);
 
-const image = smallImage();
+const tree = fresh();
+// Files of which some end in fragments, a link, and an xattr, so that every table is there.
+for (let i = 0; i < 40; i++) writeFileSync(join(tree, `file${i}`), `${i} `.repeat(i * 300));
+symlinkSync("file1", join(tree, "link"));
+setXattr(join(tree, "file1"), "user.a", "b");
+const image = pack(tree, "-xattrs");
 const none = 0xffffffffffffffffn;
 
 const u16 = (at: number, value: number) => (bytes: Buffer) => void bytes.writeUInt16LE(value, at);
@@ -73,8 +79,61 @@ describe("inspectImage", () => {
 			format: "squashfs",
 			compressor: "zstd",
 			blockSize: 131072,
-			inodes: 4,
+			inodes: 42,
 		});
+	});
+
+	// lz4 and lzo have options of their own behind the superblock; an image may lack fragments, exports or xattrs.
+	const kinds: [string, string[]][] = [
+		...["gzip", "lzo", "lz4", "xz", "zstd"].map((name): [string, string[]] => [name, ["-comp", name, "-xattrs"]]),
+		["zstd without fragments, exports and xattrs", ["-no-fragments", "-no-exports", "-no-xattrs"]],
+		["xz in blocks of 4 KiB, nothing compressed", ["-comp", "xz", "-b", "4K", "-noI", "-noD", "-noF", "-noX"]],
+	];
+	it.each(kinds)("takes a real image, and refuses each mutation of it with its reason: %s", async (name, options) => {
+		const real = pack(tree, ...options);
+		const info = await inspectImage(real);
+		expect(name).toContain(info.compressor);
+		const target = fresh();
+		await mountImage({ image: real, target });
+		await umount(target);
+		// Without fragments the kernel does not look where their table is said to be.
+		const header = readFileSync(real);
+		const unread = [
+			...(header.readUInt32LE(16) === 0 ? ["fragment"] : []),
+			...(header.readBigUInt64LE(88) === none ? ["export"] : []),
+		];
+		let refused = 0;
+		for (const [what, edit, reason] of cases) {
+			if (unread.some((table) => what.startsWith(`${table} table`))) continue;
+			const copy = patched(real, (bytes) => edit(bytes) as Buffer | undefined);
+			const error = await rejection(inspectImage(copy)).catch(() => undefined);
+			expect({ what, ...error }).toMatchObject({ what, code: "EINVAL", reason: expect.stringMatching(reason) });
+			refused++;
+		}
+		expect(refused).toBeGreaterThan(35);
+	});
+
+	it("refuses what mksquashfs -comp lzma makes, which no kernel reads", async () => {
+		expect((await rejection(inspectImage(pack(tree, "-comp", "lzma")))).reason).toMatch(/lzma/);
+	});
+
+	it("answers every single changed byte of the superblock with an image or a reason", async () => {
+		const whole = readFileSync(image);
+		let refused = 0;
+		for (let at = 0; at < 96; at++) {
+			for (const flip of [0x01, 0x80, 0xff]) {
+				const copy = patched(image, (bytes) => {
+					bytes[at] = (whole[at] ?? 0) ^ flip;
+					return bytes;
+				});
+				const error = await rejection(inspectImage(copy)).catch(() => undefined);
+				if (error === undefined) continue;
+				refused++;
+				expect(error).toMatchObject({ code: "EINVAL", step: "superblock", reason: expect.stringMatching(/\w{3}/) });
+			}
+		}
+		// What is free to vary: time, counts of inodes within the export table's block, flags, unused bits.
+		expect(refused).toBeGreaterThan(220);
 	});
 
 	it.each(cases)("refuses: %s", async (_name, edit, reason) => {

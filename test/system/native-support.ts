@@ -1,6 +1,15 @@
 /** A scratch directory, small trees and images of them, for the tests of the add-on. Needs root and a private mount namespace. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mounts, umount } from "../../src/system/native.ts";
@@ -19,7 +28,12 @@ export function fresh(name = "d", make = true): string {
 /** Packs a tree; the image's owner is 0:0. */
 export function pack(tree: string, ...options: string[]): string {
 	const image = fresh("image.sqfs", false);
-	const fixed = ["-noappend", "-no-progress", "-quiet", "-all-root", "-comp", "zstd", "-b", "128K"];
+	const fixed = ["-noappend", "-no-progress", "-quiet", "-all-root"];
+	for (const usual of [
+		["-comp", "zstd"],
+		["-b", "128K"],
+	] as const)
+		if (!options.includes(usual[0])) fixed.push(...usual);
 	execFileSync("mksquashfs", [tree, image, ...fixed, ...options], { stdio: ["ignore", "ignore", "inherit"] });
 	return image;
 }
@@ -44,10 +58,23 @@ export function patched(image: string, edit: (bytes: Buffer) => Buffer | undefin
 
 /** Loop devices whose backing file lies in the scratch directory. */
 export function ownLoops(): string[] {
-	return execFileSync("losetup", ["-a"], { encoding: "utf8" })
-		.split("\n")
-		.filter((line) => line.includes(scratch));
+	const bound = readdirSync("/sys/block").filter((name) => existsSync(`/sys/block/${name}/loop`));
+	return bound.filter((name) => {
+		try {
+			return readFileSync(`/sys/block/${name}/loop/backing_file`, "latin1").includes(scratch);
+		} catch {
+			return false; // free by now
+		}
+	});
 }
+
+const built = (name: string) => new URL(`../../build/Release/${name}`, import.meta.url).pathname;
+/** The verbs in a program without Node, and one that makes system calls fail: see the heads of native/drive/*.cpp. */
+export const drive: string = built("drive");
+export const deny: string = built("deny");
+
+/** Makes the calls of the newer ladder fail as an older kernel would: fsopen with ENOSYS, LOOP_CONFIGURE with EINVAL. */
+export const oldKernel: readonly string[] = ["430=38", "16:0x4c0a=22"];
 
 /** Descriptors of this process that lead to the scratch directory or to a loop device. */
 export function ownFds(): number {

@@ -61,7 +61,7 @@ describe("the house", () => {
 		const places: [RegExp, RegExp][] = [
 			[/node:child_process/, /^src\/system\/(?:run|launch|output|programs)\.ts$/],
 			[/process\.exit\(|process\.exitCode =|console\./, /^src\/cli\//],
-			[/\.node"|\.node`|createRequire/, /^src\/system\/native\.ts$/],
+			[/\.node"|\.node`|createRequire/, /^src\/system\/native-load\.ts$/],
 			// The commands\' help has examples.
 			[/"\/usr\/src/, /^src\/(?:layout|cli\/commands)\.ts$/],
 		];

@@ -1,0 +1,138 @@
+// What the add-on is measured against, each printing its microseconds, one line a cycle:
+//   peers bare IMAGE TARGET COUNT       loop device and mount with no check and no lock: the limit
+//   peers bare-many IMAGE DIRECTORY N   the same on N targets below a directory, one line for all, then
+//   unmounted peers spawn IMAGE TARGET COUNT      mount(8) and umount(8) by posix_spawn(3) peers spawn-many
+//   IMAGE DIRECTORY N  N mount(8) at once, one line for all, then unmounted peers run COUNT PROGRAM ARGUMENT…
+//   any program by posix_spawn(3), its output thrown away
+#include "../native/core/abi.h"
+#include "../native/core/sys.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <spawn.h>
+#include <string>
+#include <sys/wait.h>
+#include <vector>
+
+namespace abi = ksquash::abi;
+using ksquash::nowMicros;
+using ksquash::UniqueFd;
+
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+    perror(what);
+    exit(1);
+}
+
+void mountBare(const char* image, const char* target) {
+    UniqueFd file(open(image, O_RDONLY | O_CLOEXEC));
+    UniqueFd control(open("/dev/loop-control", O_RDONLY | O_CLOEXEC));
+    struct loop_config config {};
+    config.fd = static_cast<__u32>(file.get());
+    config.info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
+    std::string device;
+    UniqueFd loop;
+    do { // another program on this machine may be quicker
+        device = "/dev/loop" + std::to_string(ioctl(control.get(), LOOP_CTL_GET_FREE));
+        loop.reset(open(device.c_str(), O_RDONLY | O_CLOEXEC));
+    } while (ioctl(loop.get(), LOOP_CONFIGURE, &config) != 0 && errno == EBUSY);
+    UniqueFd context(abi::fsopen("squashfs", FSOPEN_CLOEXEC));
+    abi::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", device.c_str(), 0);
+    abi::fsconfig(context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0);
+    abi::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
+    UniqueFd mount(abi::fsmount(context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY));
+    if (abi::moveMount(mount.get(), "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+        fail("move_mount");
+    }
+}
+
+void umountBare(const char* target) {
+    if (abi::umount2(target, 0) != 0) {
+        fail("umount2");
+    }
+}
+
+pid_t start(std::vector<std::string> command) {
+    std::vector<char*> arguments;
+    for (std::string& word : command) {
+        arguments.push_back(word.data());
+    }
+    arguments.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    pid_t pid = 0;
+    if (posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environ) != 0) {
+        fail("posix_spawnp");
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return pid;
+}
+
+void finish(pid_t pid) {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    if (status != 0) {
+        fprintf(stderr, "a program failed\n");
+        exit(1);
+    }
+}
+
+std::vector<std::string> mountCommand(const char* image, const std::string& target) {
+    return {"mount", "-t", "squashfs", "-o", "loop,ro", image, target};
+}
+
+void cycle(bool spawn, const char* image, const char* target, int count) {
+    for (int i = 0; i < count; ++i) {
+        long long begin = nowMicros();
+        spawn ? finish(start(mountCommand(image, target))) : mountBare(image, target);
+        long long middle = nowMicros();
+        spawn ? finish(start({"umount", target})) : umountBare(target);
+        printf("%lld %lld\n", middle - begin, nowMicros() - middle);
+    }
+}
+
+void many(bool spawn, const char* image, const char* directory, int count) {
+    long long begin = nowMicros();
+    std::vector<pid_t> pids;
+    for (int i = 0; i < count; ++i) {
+        std::string target = std::string(directory) + "/" + std::to_string(i);
+        if (spawn) {
+            pids.push_back(start(mountCommand(image, target)));
+        } else {
+            mountBare(image, target.c_str());
+        }
+    }
+    for (pid_t pid : pids) {
+        finish(pid);
+    }
+    printf("%lld\n", nowMicros() - begin);
+    for (int i = 0; i < count; ++i) {
+        umountBare((std::string(directory) + "/" + std::to_string(i)).c_str());
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::string_view what = argc > 1 ? argv[1] : "";
+    if (what.ends_with("-many") && argc == 5) {
+        many(what == "spawn-many", argv[2], argv[3], atoi(argv[4]));
+    } else if (what == "run" && argc > 3) {
+        for (int i = 0; i < atoi(argv[2]); ++i) {
+            long long begin = nowMicros();
+            finish(start({argv + 3, argv + argc}));
+            printf("%lld\n", nowMicros() - begin);
+        }
+    } else if (argc == 5) {
+        cycle(what == "spawn", argv[2], argv[3], atoi(argv[4]));
+    } else {
+        fprintf(stderr, "see the head of peers.cpp\n");
+        return 64;
+    }
+    return 0;
+}

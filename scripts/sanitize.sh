@@ -1,0 +1,37 @@
+#!/bin/sh
+# The native tests with the add-on built under ASan and UBSan and loaded into node: npm run sanitize [-- TEST…]
+# Node is not built for it, so the runtimes are preloaded, into every program that a test starts too; leaks of those are
+# not ours, so LeakSanitizer runs where all code is ours: scripts/fuzz.sh.
+set -eu
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- mount attach watch holders table files superblock compare remove
+
+out=build/asan
+mkdir -p "$out"
+npx cmake-js compile --out "$out" --config RelWithDebInfo --CDKSQUASH_SANITIZE=ON >build/asan.log 2>&1 || {
+	cat build/asan.log >&2
+	exit 70
+}
+# In the place of the real one, since the loader takes no word from the environment.
+real=build/Release/ksquash.node
+cp "$real" "$out/plain.node"
+trap 'cp "$out/plain.node" "$real"' EXIT
+find "$out" -name ksquash.node -exec cp {} "$real" \; -quit
+
+libraries="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)"
+export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+status=0
+for name in "$@"; do
+	printf '== sanitized: %s\n' "$name"
+	LD_PRELOAD="$libraries" unshare --mount --propagation private \
+		node node_modules/vitest/vitest.mjs run "test/system/native-$name.test.ts" >build/asan-run.log 2>&1 || {
+		cat build/asan-run.log >&2
+		status=1
+	}
+	grep -E 'Tests  ' build/asan-run.log || status=1
+	# Test processes that end badly may not fail a test.
+	! grep -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' build/asan-run.log || status=1
+done
+exit $status

@@ -1,0 +1,130 @@
+/**
+ * Loading the add-on, and the ways to call it.
+ *
+ * Owns: finding the add-on at first use, the check of paths, joining AbortSignal and progress to a call, and making
+ * errors of Node's SystemError shape. Leaves to others: the verbs (native.ts, native-mount.ts, native-watch.ts).
+ */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { KsquashError } from "../errors.ts";
+import type { Addon, Control } from "./native-binding.ts";
+import { nativeError, type RawError } from "./native-error.ts";
+import type { LongWork, NativePath } from "./native-types.ts";
+
+let loaded: Addon | undefined;
+
+/** The directory of ksquash's package.json: compiled, this module may stand at any depth below it. */
+function packageRoot(): string {
+	for (let dir = dirname(fileURLToPath(import.meta.url)); dir !== dirname(dir); dir = dirname(dir)) {
+		const file = join(dir, "package.json");
+		if (existsSync(file) && JSON.parse(readFileSync(file, "utf8")).name === "ksquash") return dir;
+	}
+	throw new KsquashError("ERR_KSQUASH_NATIVE", "cannot find ksquash's own package.json above its code");
+}
+
+/** Our own build first, then the prebuilt ones; the reason of each that does not load is kept. */
+export function addon(): Addon {
+	if (loaded !== undefined) return loaded;
+	const root = packageRoot();
+	const prebuilds = join(root, "prebuilds", `linux-${process.arch}`);
+	const names = existsSync(prebuilds) ? readdirSync(prebuilds).filter((name) => name.endsWith(".node")) : [];
+	const candidates = [join(root, "build/Release/ksquash.node"), ...names.sort().map((name) => join(prebuilds, name))];
+	const load = createRequire(import.meta.url);
+	const notes: string[] = [];
+	for (const path of candidates) {
+		try {
+			loaded = load(path) as Addon;
+			return loaded;
+		} catch (error) {
+			notes.push(existsSync(path) ? `${path}: ${error instanceof Error ? error.message : error}` : `${path}: absent`);
+		}
+	}
+	const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+	const libc =
+		report.header?.glibcVersionRuntime === undefined ? "musl or unknown" : `glibc ${report.header.glibcVersionRuntime}`;
+	const machine = `${process.platform}-${process.arch}, libc ${libc}, Node ${process.version}`;
+	throw new KsquashError("ERR_KSQUASH_NATIVE", `cannot load the native add-on (${machine}): ${notes.join("; ")}`, {
+		notes,
+	});
+}
+
+/** A path for the add-on. A NUL would end it early: refused like Node's fs does. */
+export function path(value: NativePath): NativePath {
+	const bad =
+		typeof value === "string" ? value === "" || value.includes("\0") : value.length === 0 || value.includes(0);
+	if (bad) throw new TypeError(`a path must not be empty or hold a NUL byte: ${JSON.stringify(String(value))}`);
+	return value;
+}
+
+async function settle<T>(verb: Promise<T>): Promise<T> {
+	try {
+		return await verb;
+	} catch (error) {
+		throw error instanceof Error ? error : nativeError(error as RawError);
+	}
+}
+
+/** Runs a verb; what the add-on rejects with becomes an Error. */
+export async function call<T>(verb: (addon: Addon) => Promise<T>): Promise<T> {
+	return await settle(verb(addon()));
+}
+
+/** Runs a verb that only looks: who has asked for an end need not wait for it. */
+export async function callReading<T>(signal: AbortSignal | undefined, verb: (addon: Addon) => Promise<T>): Promise<T> {
+	signal?.throwIfAborted();
+	const result = call(verb);
+	if (signal === undefined) return await result;
+	let stop = () => {};
+	const aborted = new Promise<never>((_, reject) => {
+		stop = () => reject(signal.reason);
+		signal.addEventListener("abort", stop, { once: true });
+	});
+	try {
+		return await Promise.race([result, aborted]);
+	} finally {
+		signal.removeEventListener("abort", stop);
+	}
+}
+
+/** Runs a verb that changes something, whole or not at all: the signal ends its wait for the lock, and nothing after. */
+export async function callTransaction<T>(
+	signal: AbortSignal | undefined,
+	verb: (addon: Addon, control: Control) => Promise<T>,
+): Promise<T> {
+	signal?.throwIfAborted();
+	const control = new BigInt64Array(3);
+	const cancel = () => {
+		control[0] = 1n;
+	};
+	signal?.addEventListener("abort", cancel, { once: true });
+	try {
+		return await call((native) => verb(native, control));
+	} catch (error) {
+		if (signal?.aborted && (error as { code?: string }).code === "ECANCELED") throw signal.reason;
+		throw error;
+	} finally {
+		signal?.removeEventListener("abort", cancel);
+	}
+}
+
+/** Runs long work: as above, but it can be ended at any time; progress is looked at ten times a second. */
+export async function callLong<T>(work: LongWork, verb: (addon: Addon, control: Control) => Promise<T>): Promise<T> {
+	const { signal, onProgress } = work;
+	let timer: NodeJS.Timeout | undefined;
+	try {
+		return await callTransaction(signal, async (native, control) => {
+			const report = () => onProgress?.({ entries: Number(control[1]), bytes: Number(control[2]) });
+			if (onProgress !== undefined) timer = setInterval(report, 100);
+			const result = await verb(native, control);
+			report();
+			// Who has asked for an end gets it, also when the work was quicker.
+			signal?.throwIfAborted();
+			return result;
+		});
+	} finally {
+		clearInterval(timer);
+	}
+}
