@@ -117,7 +117,7 @@ Result<UniqueFd> openControl() {
     return error;
 }
 
-SysError refused(SysError error) {
+SysError refused(const SysError& error) {
     return error.code != EWOULDBLOCK
                ? error
                : makeError(EBUSY, "flock", controlPath, "lock",
