@@ -107,5 +107,24 @@ function isStamp(value: unknown): value is Stamp {
 	if (!isRecord(value) || value.version !== VERSION || typeof value.owner !== "number") return false;
 	const text = (key: string): boolean => typeof value[key] === "string";
 	const maybe = (key: string): boolean => value[key] === undefined || text(key);
-	return ["release", "source", "created"].every(text) && ["inputs", "config", "toolchain"].every(maybe);
+	const known = ["inputs", "config", "prepared", "toolchain"].every(maybe);
+	return ["release", "source", "created"].every(text) && known && isAsked(value.asked) && isMake(value.make);
+}
+
+function isAsked(value: unknown): boolean {
+	if (value === undefined) return true;
+	const entry = (one: unknown): boolean =>
+		isRecord(one) &&
+		["symbol", "value", "raw", "file"].every((key) => typeof one[key] === "string") &&
+		typeof one.line === "number";
+	return Array.isArray(value) && value.every(entry);
+}
+
+function isMake(value: unknown): boolean {
+	if (value === undefined) return true;
+	if (!isRecord(value)) return false;
+	const maybe = (key: string): boolean => value[key] === undefined || typeof value[key] === "string";
+	const { makeArgs = [] } = value;
+	const args = Array.isArray(makeArgs) && makeArgs.every((argument) => typeof argument === "string");
+	return maybe("arch") && maybe("cross") && args;
 }

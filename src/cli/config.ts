@@ -28,7 +28,8 @@ export type CheckFlags = Common & { set?: readonly string[] };
 export type ExplainFlags = Common & { release?: string; config?: string; prove?: boolean };
 export type NewFlags = Common & { base?: string; brief?: boolean };
 
-const SOURCE = "A file (also .gz, .xz, vmlinuz, vmlinux), running, or build:REL";
+const KINDS = "file (also .gz, .xz, vmlinuz, vmlinux), running, or build:REL";
+const SOURCE = `A ${KINDS}`;
 
 const sources = buildCommand<SourcesFlags, [string?], CliContext>({
 	loader: async () => (await run()).sources,
@@ -83,7 +84,7 @@ const diff = buildCommand<DiffFlags, [string, string], CliContext>({
 const merge = buildCommand<MergeFlags, string[], CliContext>({
 	loader: async () => (await run()).merge,
 	parameters: {
-		positional: words(`The base, then fragments; the base is ${SOURCE.toLowerCase()}`, "config"),
+		positional: words(`The base, then fragments; the base is a ${KINDS}`, "config"),
 		flags: {
 			...common,
 			...dryRun,
@@ -153,11 +154,8 @@ const fresh = buildCommand<NewFlags, [string?], CliContext>({
 		},
 		flags: {
 			...common,
-			base: text(
-				`New against this config: ${SOURCE.toLowerCase()} (default: the base of the last configure)`,
-				"config",
-			),
-			brief: flag("Without help list"),
+			base: text(`New against this config: a ${KINDS} (default: the base of the last configure)`, "config"),
+			brief: flag("Without help texts"),
 		},
 	},
 	docs: {

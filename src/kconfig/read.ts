@@ -131,7 +131,9 @@ async function readUpTo(file: FileHandle, size: number, signal: AbortSignal | un
 }
 
 function carriesNone(path: string): never {
-	throw unusable(path, "this kernel carries no config (it was built without IKCONFIG)", { step: CARRIES_NONE });
+	throw unusable(path, "no config is in it (a kernel carries one when it was built with IKCONFIG)", {
+		step: CARRIES_NONE,
+	});
 }
 
 function unusable(path: string, why: string, details: ErrorDetails = {}): KsquashError {

@@ -48,9 +48,9 @@ export function localVersionFragment(rule = "keep"): Fragment[] {
 
 function rawValue(value: string): string {
 	if (value.startsWith('"')) return value;
+	// "yes" would be read as y, and "cafe" as a number: a person who types them means a text (a hex number has its 0x).
 	const { lost, odd } = readValue(value);
-	// "yes" would be read as y, and "abc" as a number: a person who types it means a text.
-	return lost !== undefined || (odd !== undefined && !/^[0-9a-f]+$/i.test(value)) ? quote(value) : value;
+	return lost !== undefined || odd !== undefined ? quote(value) : value;
 }
 
 /** "my.config:3:10: lost: there is no value: CONFIG_X=" */

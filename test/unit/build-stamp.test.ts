@@ -1,9 +1,13 @@
 /** The hash of a configure's inputs, the paths that Kbuild can take, the text of the GNUmakefile. */
 
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { gnuMakefile } from "../../src/build/gnumakefile.ts";
+import { findOwner } from "../../src/build/ownership.ts";
 import { assertBuildablePath } from "../../src/build/paths.ts";
-import { type Inputs, inputsHash } from "../../src/build/stamp.ts";
+import { type Inputs, inputsHash, newStamp, readStamp, STAMP } from "../../src/build/stamp.ts";
 
 const text = (words: string) => Buffer.from(words);
 const inputs: Inputs = {
@@ -37,6 +41,30 @@ test("any other input has another hash", () => {
 	];
 	const hashes = [inputs, ...others.map((other) => ({ ...inputs, ...other }))].map(inputsHash);
 	expect(new Set(hashes).size).toBe(hashes.length);
+});
+
+test("a stamp whose owner wrote something else into it says nothing", async () => {
+	const directory = mkdtempSync(join(tmpdir(), "ksquash-stamp-"));
+	onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+	const owner = await findOwner(process.geteuid?.() ?? 0);
+	const read = async (more: object) => {
+		writeFileSync(join(directory, STAMP), JSON.stringify({ ...newStamp("6.1", "/s", owner), ...more }));
+		return await readStamp(directory, owner);
+	};
+	const asked = [{ symbol: "A", value: "y", raw: "y", file: "f", line: 1 }];
+	const make = { arch: "arm64", cross: "x-", makeArgs: ["CC=clang"] };
+	expect(await read({ asked, make })).toMatchObject({ stamp: { asked, make } });
+	for (const bad of [{ asked: {} }, { asked: [1] }, { asked: [{ ...asked[0], line: "1" }] }]) {
+		expect(await read(bad)).toEqual({ stamp: undefined, damaged: expect.stringContaining("lacks what it must say") });
+	}
+	for (const bad of [
+		{ make: [] },
+		{ make: { arch: 1 } },
+		{ make: { makeArgs: "CC=x" } },
+		{ make: { makeArgs: [1] } },
+	]) {
+		expect((await read(bad)).stamp).toBeUndefined();
+	}
 });
 
 test.each([

@@ -134,7 +134,7 @@ describe.each(["gzip", ...tools.map(([name]) => name)] as const)("%s", (kind) =>
 test("a kernel without IKCONFIG says so", async () => {
 	for (const image of [noise, bzImage(gzipSync(noise)), zboot(gzipSync(noise))]) {
 		const path = put("none", Buffer.from("\x7fELF", "latin1").subarray(0, image === noise ? 4 : 0), image);
-		await expect(read(path)).rejects.toThrow("it was built without IKCONFIG");
+		await expect(read(path)).rejects.toThrow("no config is in it");
 	}
 });
 

@@ -8,7 +8,7 @@
 export function nearestName(wanted: string, names: Iterable<string>): string | undefined {
 	const upper = wanted.toUpperCase();
 	let best: string | undefined;
-	let least = Math.min(3, Math.floor(wanted.length / 3)) + 1;
+	let least = Math.min(2, Math.floor(wanted.length / 3)) + 1;
 	for (const name of names) {
 		if (Math.abs(name.length - wanted.length) >= least) continue;
 		const distance = editDistance(upper, name.toUpperCase(), least);

@@ -20,7 +20,7 @@ export interface ExplainOptions extends CommonOptions {
 	release?: string | undefined;
 	/** Whose values: a file, "running", or "build:REL"; the release's own .config when absent. */
 	config?: string | undefined;
-	/** Let `conf` try the lines, in a directory that is removed again. */
+	/** Let `conf` try the lines, where there are some, in a directory that is removed again. */
 	prove?: boolean | undefined;
 }
 
@@ -40,12 +40,16 @@ export async function configExplain(symbol: string, options: ExplainOptions = {}
 	const now = other === undefined ? opened.now : configValues(opened.tree, other.config);
 	const explanation = explainSymbol(opened.tree, now, symbol.replace(/^CONFIG_/, ""));
 	const result = { ...explanation, release: opened.release, config: other?.name ?? opened.configPath };
-	if (!options.prove || explanation.lines === undefined) return result;
+	if (!options.prove || !explanation.lines?.length) return result;
 	const lines = explanation.lines;
 	const base = { name: result.config, text: other?.text ?? opened.text };
-	const proof = await context.step("prove", `let conf of ${opened.release} try ${lines.length} lines`, async () => {
-		return await prove(opened, base, explanation.symbol, lines, options.signal);
-	});
+	const proof = await context.step(
+		"prove",
+		`let conf of ${opened.release} try ${lines.length === 1 ? "the line" : `${lines.length} lines`}`,
+		async () => {
+			return await prove(opened, base, explanation.symbol, lines, options.signal);
+		},
+	);
 	return { ...result, proof };
 }
 
