@@ -30,7 +30,7 @@ const table = {
 	ERR_KSQUASH_NOT_A_KERNEL: [Exit.data, "give the top directory of a Linux source tree, or a tarball of one"],
 	ERR_KSQUASH_TREE_BUILT: [
 		Exit.data,
-		"copy its .config, Module.symvers and certs/signing_key.* to a safe place, then give ksquash a pristine tree (or the tarball) of this release",
+		"--adopt copies its .config, Module.symvers and signing keys to the build directory and leaves out what the build made; or give a pristine tree or the tarball",
 	],
 	ERR_KSQUASH_TREE_UNSUITABLE: [Exit.data, "give the tarball, or a copy of the tree without what is named here"],
 	ERR_KSQUASH_TARBALL: [Exit.data, "fetch the tarball again and check its signature"],

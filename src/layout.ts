@@ -41,6 +41,8 @@ export interface ReleasePaths {
 	readonly name: string;
 	readonly image: string;
 	readonly manifest: string;
+	/** What is in the image, entry by entry. */
+	readonly list: string;
 	/** The pair that --replace keeps until the new one is safe. */
 	readonly oldImage: string;
 	readonly oldManifest: string;
@@ -80,6 +82,7 @@ export function releasePaths(layout: Layout, release: string): ReleasePaths {
 		name,
 		image: at(name + SUFFIX),
 		manifest: at(`${name}${SUFFIX}.json`),
+		list: at(`${name}${SUFFIX}.list.gz`),
 		oldImage: at(`.${name}${SUFFIX}.replaced`),
 		oldManifest: at(`.${name}${SUFFIX}.json.replaced`),
 		mountPoint: at(name),
@@ -153,12 +156,14 @@ export function buildKey(name: string): string {
  * undefined for other names. The twelve digits are of temporaryName (src/system/files.ts).
  */
 export function temporaryKey(fileName: string): string | undefined {
-	const image = /^\.([A-Za-z0-9][A-Za-z0-9._+-]*)\.sqfs\.tmp$/.exec(fileName)?.[1];
-	if (image !== undefined) return image;
 	const target = /^\.(.+)\.[0-9a-f]{12}\.tmp$/.exec(fileName)?.[1] ?? "";
+	// The image itself, or what is written for it.
+	const image = [fileName, target].map((name) => /^\.([A-Za-z0-9][A-Za-z0-9._+-]*)\.sqfs\.tmp$/.exec(name)?.[1]);
+	if (image[0] ?? image[1]) return image[0] ?? image[1];
 	if (target === basename(PREFIX, "-")) return LINK_KEY;
 	if (target.startsWith("build-")) return buildKey(target);
-	return target.endsWith(`${SUFFIX}.json`) ? target.slice(0, -`${SUFFIX}.json`.length) : undefined;
+	const ending = [".json", ".list.gz"].map((end) => SUFFIX + end).find((end) => target.endsWith(end));
+	return ending === undefined ? undefined : target.slice(0, -ending.length);
 }
 
 /** Every process of this file system sees the same name for the same tarball, whatever its path. */

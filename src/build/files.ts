@@ -43,14 +43,16 @@ export async function writeOwned(
 	name: string,
 	data: string | Uint8Array,
 	owner: Owner,
+	mode = 0o644,
 ): Promise<void> {
 	const path = join(directory, name);
 	if (owner.uid === process.geteuid?.()) {
-		await attempt(`write ${path}`, writeFileAtomic(path, data, { uid: owner.uid, gid: owner.gid }));
+		await attempt(`write ${path}`, writeFileAtomic(path, data, { uid: owner.uid, gid: owner.gid, mode }));
 		return;
 	}
 	const input = typeof data === "string" ? Buffer.from(data) : data;
-	await asOwner(owner, directory, WRITE, [basename(name), String(input.length)], input, `write ${path}`);
+	const args = [basename(name), String(input.length), mode.toString(8)];
+	await asOwner(owner, directory, WRITE, args, input, `write ${path}`);
 }
 
 /** Makes a directory that belongs to the owner, 0755. EEXIST is an error here, too. */
@@ -108,7 +110,7 @@ t=$(mktemp "./.$1.XXXXXXXXXX.tmp")
 trap 'rm -f "$t"' EXIT
 cat >"$t"
 [ "$(wc -c <"$t")" -eq "$2" ]
-chmod 644 "$t"
+chmod "$3" "$t"
 sync "$t"
 mv -f -T "$t" "./$1"
 sync .`;

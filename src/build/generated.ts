@@ -14,22 +14,38 @@ import { STAMP } from "./stamp.ts";
 
 export type FileClass = "generated" | "ours" | "valuable" | "foreign";
 
+/** Where a build puts its files: a directory of their own (O=), or the source tree itself. */
+export type Place = "output" | "tree";
+
+type Rule<T> = Readonly<Record<"both" | Place, T>>;
+
 /** Directories that hold nothing but what Kbuild puts there. */
-const GENERATED_DIRECTORIES = [
-	/^include\/(?:config|generated|ksym)$/,
-	/^arch\/[^/]+\/include\/generated$/,
-	/^usr\/include$/,
-	/^tools\/(?:objtool|bpf\/resolve_btfids)$/,
-	/^\.tmp_versions$/,
-	/^arch\/[^/]+\/boot\/isoimage$/,
-];
+const GENERATED_DIRECTORIES: Rule<readonly RegExp[]> = {
+	both: [
+		/^include\/(?:config|generated|ksym)$/,
+		/^arch\/[^/]+\/include\/generated$/,
+		/^\.tmp_versions$/,
+		/^arch\/[^/]+\/boot\/isoimage$/,
+	],
+	output: [/^usr\/include$/, /^tools\/(?:objtool|bpf\/resolve_btfids)$/],
+	// There the tools' own sources lie beside what is made of them.
+	tree: [
+		/^usr\/include\/[^/]+$/,
+		/^tools\/(?:objtool|bpf\/resolve_btfids)\/lib(?:subcmd|bpf)$/,
+		/^debian\/(?:linux-[^/]*|tmp|hdrtmp|dbgtmp)$/,
+	],
+};
 
 /** In the top directory; most leave no command file. */
-const TOP = new Set([
-	...["Makefile", ".gitignore", "source", ".version", ".missing-syscalls.d", ".vmlinux.export.c", "System.map"],
-	...["vmlinux", "vmlinux.map", "vmlinux.symvers", "vmlinux-gdb.py", "modules-only.symvers", "modules.nsdeps"],
-	...["modules.order", "modules.builtin", "modules.builtin.modinfo", "compile_commands.json", "rust-project.json"],
-]);
+const TOP: Rule<ReadonlySet<string>> = {
+	both: new Set([
+		...[".version", ".missing-syscalls.d", ".vmlinux.export.c", "System.map"],
+		...["vmlinux", "vmlinux.map", "vmlinux.symvers", "vmlinux-gdb.py", "modules-only.symvers", "modules.nsdeps"],
+		...["modules.order", "modules.builtin", "modules.builtin.modinfo", "compile_commands.json", "rust-project.json"],
+	]),
+	output: new Set(["Makefile", ".gitignore", "source"]),
+	tree: new Set(),
+};
 
 /** By name, in any directory below the top: second outputs of a command, which name only the first. */
 const ANYWHERE = new Set([
@@ -37,18 +53,28 @@ const ANYWHERE = new Set([
 	...["oid_registry_data.c", "crc32table.h", "crc64table.h", "av_permissions.h", "flask.h", "kheaders.md5"],
 ]);
 
-const PATTERNS = [
-	// The command and dependency files themselves; Kbuild's temporary files.
-	/(?:^|\/)\.[^/]+\.(?:cmd|d)$/,
-	/(?:^|\/)\.tmp_[^/]*$/,
-	// Parsers, and module descriptions that modpost writes.
-	/\.(?:asn1|tab)\.[ch]$/,
-	/\.lex\.c$/,
-	/\.mod(?:\.c)?$/,
-	// Links that an O= build makes.
-	/^arch\/[^/]+\/boot\/(?:bzImage|zImage|Image)$/,
-	/^scripts\/gdb\/linux\/[^/]+\.py$/,
-];
+const PATTERNS: Rule<readonly RegExp[]> = {
+	both: [
+		// The command and dependency files themselves; Kbuild's temporary files.
+		/(?:^|\/)\.[^/]+\.(?:cmd|d)$/,
+		/(?:^|\/)\.tmp_[^/]*$/,
+		// Parsers, and module descriptions that modpost writes.
+		/\.(?:asn1|tab)\.[ch]$/,
+		/\.lex\.c$/,
+		/\.mod(?:\.c)?$/,
+		// A link that a build makes.
+		/^arch\/[^/]+\/boot\/(?:bzImage|zImage|Image)$/,
+	],
+	output: [/^scripts\/gdb\/linux\/[^/]+\.py$/],
+	// The tools' own build system leaves no command file for a program.
+	tree: [
+		/^tools\/objtool\/(?:objtool|fixdep|libsubcmd\.a)$/,
+		/^tools\/bpf\/resolve_btfids\/(?:resolve_btfids|fixdep)$/,
+	],
+};
+
+/** What the kernel's own .gitignore says is never a source file (but .bc: kernel/time has one). */
+const PRODUCT = /\.(?:o|ko|a|so|i|s|ll|lst|su|dtb|dtbo|dwo|gcno|gcda|symtypes)$/;
 
 const VALUABLE = [
 	/^\.config(?:\.old)?$/,
@@ -58,21 +84,30 @@ const VALUABLE = [
 	/^certs\/x509\.genkey$/,
 ];
 
-/** `path` is relative to the build directory, `siblings` are all names in the file's directory. Pure. */
-export function classifyFile(path: string, siblings: ReadonlySet<string>): FileClass {
+/** `path` is relative to the directory, `siblings` are all names in the file's directory. Pure. */
+export function classifyFile(path: string, siblings: ReadonlySet<string>, place: Place = "output"): FileClass {
 	const name = path.slice(path.lastIndexOf("/") + 1);
 	const top = name === path;
-	if (path === STAMP || path === GNUMAKEFILE) return "ours";
+	if (place === "output" && (path === STAMP || path === GNUMAKEFILE)) return "ours";
 	if (VALUABLE.some((pattern) => pattern.test(path))) return "valuable";
 	// Whatever Kbuild makes by a command that it remembers has .NAME.cmd beside it.
 	if (siblings.has(`.${name}.cmd`)) return "generated";
-	if (top ? TOP.has(name) : ANYWHERE.has(name)) return "generated";
-	return PATTERNS.some((pattern) => pattern.test(path)) ? "generated" : "foreign";
+	if (top ? TOP.both.has(name) || TOP[place].has(name) : ANYWHERE.has(name)) return "generated";
+	return matches(PATTERNS, path, place) ? "generated" : "foreign";
 }
 
 /** Does everything below this directory (relative) come from Kbuild? */
-export function isGeneratedDirectory(path: string): boolean {
-	return GENERATED_DIRECTORIES.some((pattern) => pattern.test(path));
+export function isGeneratedDirectory(path: string, place: Place = "output"): boolean {
+	return matches(GENERATED_DIRECTORIES, path, place);
+}
+
+/** Does the name say that it was made, by whomever? */
+export function isProduct(path: string): boolean {
+	return PRODUCT.test(path);
+}
+
+function matches(rule: Rule<readonly RegExp[]>, path: string, place: Place): boolean {
+	return [...rule.both, ...rule[place]].some((pattern) => pattern.test(path));
 }
 
 /** The user's own files, relative, in order. Links are not followed. */

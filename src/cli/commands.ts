@@ -52,6 +52,8 @@ const install = buildCommand<InstallFlags, [string], CliContext>({
 			"<tree|tarball> [flags] [-- mksquashfs options]",
 			{ input: "/usr/src/linux-6.1.192", brief: "Replace this tree by its image" },
 			{ input: "linux-6.1.192.tar.xz", brief: "From a tarball; nothing is extracted" },
+			{ input: "linux-6.1.192.tar.xz --signature linux-6.1.192.tar.sign", brief: "Only if kernel.org signed it" },
+			{ input: "/usr/src/linux-6.1.192 --adopt", brief: "A tree that was built in" },
 			{ input: "linux-6.1.tar.xz --preset smallest --owner alice", brief: "alice builds there" },
 			{ input: "./linux -- -Xcompression-level 19", brief: "Options for mksquashfs" },
 		],

@@ -41,6 +41,12 @@ export interface PackFlags extends Common {
 	blockSize?: number;
 	jobs?: number;
 	memory?: number;
+	nice?: boolean;
+	adopt?: boolean;
+	force?: boolean;
+	sha256?: string;
+	signature?: string;
+	keyring?: string;
 }
 
 const preset = "smallest (xz, 1M blocks), balanced (zstd, 256K; the default) or fast (zstd, 128K)";
@@ -56,7 +62,13 @@ export const packFlags = {
 	comp: { kind: "enum", values: ["gzip", "lzo", "lz4", "xz", "zstd"], optional: true, brief: "Compressor" },
 	blockSize: number("Block size, 4K to 1M", parseSize, "size"),
 	jobs: number("Processors to pack with", parseCount, "n"),
-	memory: number("Memory for mksquashfs", parseSize, "size"),
+	memory: number("Memory for mksquashfs (default: a share of what is free)", parseSize, "size"),
+	nice: flag("Give way to everything else that runs"),
+	adopt: flag("Take a tree that was built in: its config and keys move to the build directory, generated files go"),
+	force: flag("Let a tree go although links of /lib/modules lead into it"),
+	sha256: text("What the tarball's sha256 must be", "hex"),
+	signature: text("Detached signature of the tarball or of the tar in it", "file"),
+	keyring: text("Keys that are trusted to sign (default: the user's own)", "file"),
 } as const;
 
 export interface ConfigureFlags extends Common {

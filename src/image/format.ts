@@ -58,7 +58,7 @@ export const WORST_RATIO = 0.4;
 export interface WriteRequest {
 	/** A tree, or undefined for a tar stream. */
 	tree?: string;
-	/** Names in the tree's top directory that stay out. */
+	/** Paths in the tree that stay out, with all below them; no blank or special sign in them. */
 	exclude?: readonly string[];
 	/** The image to make; it must not exist. */
 	output: string;
@@ -104,6 +104,8 @@ export interface ImageTools {
 	version: readonly number[];
 	/** Packs a tar stream, so that a tarball needs no extraction. */
 	readsTar: boolean;
+	/** Where it does not: a second tool that does, with its version, e.g. "tar2sqfs 1.2.0". */
+	tarTool?: string;
 	compressors: readonly string[];
 }
 
@@ -111,6 +113,8 @@ export interface ImageFormat {
 	name: "squashfs";
 	/** Throws ERR_KSQUASH_TOOL_MISSING. */
 	tools(): Promise<ImageTools>;
+	/** How a tar stream is packed: by the tool itself, by the second one, or extracted into a scratch directory. */
+	streamsBy(tools: ImageTools, request: Pick<WriteRequest, "compression" | "extra">): "tool" | "tarTool" | "extraction";
 	writeTree(tools: ImageTools, request: WriteRequest): Promise<WriteResult>;
 	writeStream(tools: ImageTools, request: WriteRequest): StreamWriter;
 	inspect(image: string): Promise<ImageInfo>;

@@ -49,6 +49,8 @@ export interface Manifest {
 	/** Name → version: ksquash, mksquashfs, node, kernel. */
 	tools: Record<string, string>;
 	origin: Origin;
+	/** Paths of a tree that was built in which are not in the image; absent for other sources. */
+	leftOut?: number;
 	/** How the image was proved equal to its source. */
 	proof: "mount" | "stream";
 }

@@ -7,7 +7,7 @@
 
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
-import { diffLists } from "../system/list.ts";
+import { diffLists, withoutPaths } from "../system/list.ts";
 import { compareTree, type Difference, type LongWork, listTree, type TreeList } from "../system/native.ts";
 import type { ImageFormat } from "./format.ts";
 
@@ -22,7 +22,10 @@ export interface TreeProof extends LongWork {
 	format: ImageFormat;
 	image: string;
 	tree: string;
+	/** Names in the top directory that are never looked at. */
 	exclude: readonly string[];
+	/** Paths that the image does not have, with all below them: seen by the snapshot, left out of the comparison. */
+	without?: readonly string[] | undefined;
 	/** Entries that are gone from the tree are no difference: it was being removed when something broke in. */
 	subset?: boolean;
 	/** Whether the image can be mounted here. */
@@ -34,12 +37,15 @@ export interface TreeProof extends LongWork {
 export async function proveTree(request: TreeProof): Promise<Proof> {
 	const { image, tree, exclude, signal, onProgress } = request;
 	const jobs = request.jobs === undefined ? {} : { jobs: request.jobs };
-	if (!request.mountable) {
+	if (!request.mountable || request.without?.length) {
 		// The snapshot is taken before the image is read: a change in between stays a change.
-		const source = await attempt(`read ${tree}`, listTree({ tree, exclude, signal, onProgress, ...jobs }));
-		const read = await request.format.readBack(image, { signal });
-		assertEqual(source, read, image, tree);
-		return { ...source, by: "stream" };
+		const { snapshot, ...all } = await attempt(
+			`read ${tree}`,
+			listTree({ tree, exclude, signal, onProgress, ...jobs }),
+		);
+		const source = withoutPaths(all, request.without ?? []);
+		const proof = await proveList({ ...request, source, from: tree });
+		return { ...proof, ...(snapshot === undefined ? {} : { snapshot }) };
 	}
 	const subset = request.subset ?? false;
 	const result = await attempt(

@@ -7,17 +7,20 @@
 import { readFile } from "node:fs/promises";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
+import { temporaryName, withHiddenFile } from "../system/files.ts";
 import { ListBuilder, type ListEntry } from "../system/list.ts";
 import { inspectImage, type TreeList } from "../system/native.ts";
 import { cleanEnvironment, run, start, which } from "../system/run.ts";
 import { readTar, type TarEntry } from "../system/tar.ts";
 import type { ImageFormat, ImageTools, StreamWriter, WriteRequest, WriteResult } from "./format.ts";
+import { tar2sqfsOptions, writeByExtraction, writeByTar2sqfs } from "./tar-writers.ts";
 
 const TOOL = "mksquashfs";
 
 export const squashfs: ImageFormat = {
 	name: "squashfs",
 	tools,
+	streamsBy,
 	writeTree,
 	writeStream,
 	inspect: async (image) =>
@@ -46,8 +49,25 @@ async function tools(): Promise<ImageTools> {
 		tool: `${TOOL} ${numbers.slice(0, numbers[2] === 0 ? 2 : 3).join(".")}`,
 		version: numbers,
 		readsTar: atLeast(numbers, 4, 5),
+		...(atLeast(numbers, 4, 5) ? {} : await tarTool()),
 		compressors: names.filter((name) => help.lines.some((line) => new RegExp(`^\\s*${name}\\b`).test(line))),
 	};
+}
+
+async function tarTool(): Promise<{ tarTool?: string }> {
+	if (which("tar2sqfs") === undefined) return {};
+	const { lines } = await run("tar2sqfs", ["--version"], { stdout: "collect" });
+	return { tarTool: `tar2sqfs ${/(\d+(?:\.\d+)+)/.exec(lines.join("\n"))?.[1] ?? "unknown"}` };
+}
+
+/** tar2sqfs takes none of mksquashfs's own options. */
+function streamsBy(
+	{ readsTar, tarTool: other }: ImageTools,
+	{ compression, extra }: Pick<WriteRequest, "compression" | "extra">,
+): ReturnType<ImageFormat["streamsBy"]> {
+	if (readsTar) return "tool";
+	const able = other !== undefined && extra.length === 0 && tar2sqfsOptions(compression) !== undefined;
+	return able ? "tarTool" : "extraction";
 }
 
 function atLeast(version: readonly number[], major: number, minor: number): boolean {
@@ -74,15 +94,23 @@ export function optionsFor(tools: ImageTools, request: WriteRequest, kind: "tree
 		// A tar's entry for its top is ignored by mksquashfs (4.5.1): "./" becomes 0777 and now.
 		args.push("-tar", "-root-mode", top.mode.toString(8));
 		if (!clamped) args.push("-root-time", String(top.mtime));
-	} else if (request.exclude?.length) {
-		// Must be last: -e takes all that follows. Without -wildcards the names are anchored at the source.
-		args.push("-e", ...request.exclude);
 	}
 	return args;
 }
 
 async function writeTree(tools: ImageTools, request: WriteRequest): Promise<WriteResult> {
-	const args = [request.tree ?? ".", request.output, ...optionsFor(tools, request, "tree")];
+	const { exclude = [] } = request;
+	if (exclude.length === 0) return await runOnTree(tools, request, []);
+	// Of a full build there are more than an argument list can hold, and mksquashfs cannot open a socket as stdin.
+	const list = exclude.map((path) => `${path}\n`).join("");
+	return await withHiddenFile(temporaryName(request.output), list, async (path) => {
+		// Without -wildcards the names are anchored at the source.
+		return await runOnTree(tools, request, ["-ef", path]);
+	});
+}
+
+async function runOnTree(tools: ImageTools, request: WriteRequest, more: readonly string[]): Promise<WriteResult> {
+	const args = [request.tree ?? ".", request.output, ...optionsFor(tools, request, "tree"), ...more];
 	const child = start(TOOL, args, { signal: request.signal, nice: request.nice, stdout: "lines" });
 	const stop = watchReads(child.pid, request.onRead);
 	try {
@@ -96,19 +124,24 @@ async function writeTree(tools: ImageTools, request: WriteRequest): Promise<Writ
 }
 
 function writeStream(tools: ImageTools, request: WriteRequest): StreamWriter {
+	const { input, finished } = openStream(tools, request);
+	const done = finished.catch((error: unknown) => {
+		throw reasoned(error, request.output);
+	});
+	done.catch(() => undefined);
+	return { input, finished: done };
+}
+
+function openStream(tools: ImageTools, request: WriteRequest): StreamWriter {
+	const way = streamsBy(tools, request);
+	if (way === "tarTool") return writeByTar2sqfs(tools.tarTool ?? "", request);
+	if (way === "extraction") return writeByExtraction(request, async (tree) => await writeTree(tools, tree));
 	const args = ["-", request.output, ...optionsFor(tools, request, "tar")];
 	const epoch = request.topIsNewest ? { SOURCE_DATE_EPOCH: String(request.top.mtime) } : {};
 	const env = { ...cleanEnvironment(), ...epoch };
 	const { signal, nice } = request;
 	const child = start(TOOL, args, { env, signal, nice, stdin: "pipe", stdout: "lines" });
-	const finished = child.finished.then(
-		() => ({ tool: tools.tool, args }),
-		(error: unknown) => {
-			throw reasoned(error, request.output);
-		},
-	);
-	finished.catch(() => undefined);
-	return { input: child.stdin, finished };
+	return { input: child.stdin, finished: child.finished.then(() => ({ tool: tools.tool, args })) };
 }
 
 /** What mksquashfs could not do is in its last lines only: its exit status is 1 for everything. */

@@ -8,6 +8,8 @@
 
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { surveyBuiltTree } from "../build/built-tree.ts";
+import { findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { proveTree } from "../image/proof.ts";
 import { squashfs } from "../image/squashfs.ts";
@@ -16,7 +18,7 @@ import { chooseMounter } from "../mount/mounter.ts";
 import { VERSION_CONTROL } from "../source/tree.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, removeEmptyDirectory } from "../system/files.ts";
-import { flushFile, removeTree, renameNew } from "../system/native.ts";
+import { flushFile, type NativePath, removeTree, renameNew } from "../system/native.ts";
 import type { Context } from "./context.ts";
 
 export interface Replaced {
@@ -34,13 +36,23 @@ export async function makeMountPoint(path: string): Promise<void> {
 }
 
 /** Removes the tree that was set aside. `snapshot` is what its proof saw. */
-export async function removeAside(context: Context, paths: ReleasePaths, snapshot: Uint8Array): Promise<Replaced> {
+export async function removeAside(
+	context: Context,
+	paths: ReleasePaths,
+	snapshot: Uint8Array,
+	keep: readonly NativePath[] = [],
+): Promise<Replaced> {
 	await attempt(`begin the removal of ${paths.setAside}`, renameNew(paths.setAside, paths.rest));
-	return await removeProved(context, paths.rest, snapshot);
+	return await removeProved(context, paths.rest, snapshot, keep);
 }
 
-/** Removes what is still as its proof saw it. */
-export async function removeProved(context: Context, path: string, snapshot: Uint8Array): Promise<Replaced> {
+/** Removes what is still as its proof saw it, but not what is to be kept. */
+export async function removeProved(
+	context: Context,
+	path: string,
+	snapshot: Uint8Array,
+	keep: readonly NativePath[] = [],
+): Promise<Replaced> {
 	const result = await context.step(
 		"remove",
 		"remove the proved tree",
@@ -48,6 +60,7 @@ export async function removeProved(context: Context, path: string, snapshot: Uin
 			await removeTree({
 				path,
 				expect: snapshot,
+				keep,
 				signal: context.signal,
 				onProgress: ({ entries }) => tick({ done: entries, unit: "entries" }),
 			}),
@@ -124,6 +137,7 @@ async function mountInPlace(context: Context, { image, mountPoint }: ReleasePath
 /** What differs from the image was changed by somebody: then all of it stays, and is named. */
 async function finish(context: Context, paths: ReleasePaths, begun: boolean): Promise<Replaced> {
 	const tree = begun ? paths.rest : paths.setAside;
+	const built = begun ? undefined : await builtPart(context, paths);
 	let snapshot: Uint8Array | undefined;
 	try {
 		({ snapshot } = await context.step("prove", `compare ${tree} with the image`, async (tick) => {
@@ -133,6 +147,7 @@ async function finish(context: Context, paths: ReleasePaths, begun: boolean): Pr
 				tree,
 				exclude: VERSION_CONTROL,
 				subset: begun,
+				without: built?.out,
 				mountable: true,
 				signal: context.signal,
 				onProgress: ({ bytes }) => tick({ done: bytes, unit: "bytes" }),
@@ -144,7 +159,22 @@ async function finish(context: Context, paths: ReleasePaths, begun: boolean): Pr
 		return { removed: 0, kept: [...error.notes], rest: tree };
 	}
 	if (snapshot === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a tree without a snapshot");
-	return begun ? await removeProved(context, tree, snapshot) : await removeAside(context, paths, snapshot);
+	if (begun) return await removeProved(context, tree, snapshot);
+	return await removeAside(context, paths, snapshot, built?.keep);
+}
+
+/**
+ * Of a tree that was built in and adopted: what the image does not have, and what of it stays. The configs and keys
+ * were copied, but that is not proved any more: they stay, too.
+ */
+async function builtPart(
+	{ layout }: Context,
+	paths: ReleasePaths,
+): Promise<{ out: string[]; keep: NativePath[] } | undefined> {
+	if ((await findEntry(layout, paths.release))?.manifest?.leftOut === undefined) return undefined;
+	const { generated, valuable, strange } = await surveyBuiltTree(paths.setAside, VERSION_CONTROL);
+	const out = [...generated, ...valuable, ...strange].filter((path) => typeof path === "string");
+	return { out, keep: [...valuable, ...strange] };
 }
 
 /** Without an image a whole tree goes back to its place. */

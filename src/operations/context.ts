@@ -4,14 +4,14 @@
  * Owns: the options that all operations share. Leaves to others: everything that is one operation's own.
  */
 
-import { lstat, rm } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { leftovers } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type Layout, lockPath, openLayout } from "../layout.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { attempt, failure, isSystemError } from "../system/failure.ts";
-import { fileId, makeDirectory } from "../system/files.ts";
-import { lock, type Probe, probe, unlock } from "../system/native.ts";
+import { fileId, lstatIfExists, makeDirectory } from "../system/files.ts";
+import { lock, type Probe, probe, removeTree, unlock } from "../system/native.ts";
 
 export interface ProgressEvent {
 	/** The step's short name: "pack", "verify", "mount", … */
@@ -110,7 +110,8 @@ export async function removeLeftovers(context: Context): Promise<void> {
 		const token = await takeLock(context.layout, key, 0);
 		if (token === undefined) continue;
 		try {
-			await attempt(`remove ${path}`, rm(path, { force: true }));
+			// A scratch directory is one of them.
+			if ((await lstatIfExists(path)) !== undefined) await attempt(`remove ${path}`, removeTree({ path }));
 			context.warn(`removed ${path}, which an interrupted run had left`);
 		} finally {
 			unlock(token);

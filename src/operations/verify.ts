@@ -5,14 +5,15 @@
  * Leaves to others: reading (src/image). Changes nothing.
  */
 
-import { findEntry } from "../catalog.ts";
+import { type Entry, findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
+import { readContentList } from "../image/content-list.ts";
 import { fileSha256, type Manifest } from "../image/manifest.ts";
 import { squashfs } from "../image/squashfs.ts";
-import { releasePaths } from "../layout.ts";
+import { type ReleasePaths, releasePaths } from "../layout.ts";
 import { mountProblem } from "../mount/mounter.ts";
 import { attempt } from "../system/failure.ts";
-import { contentHash } from "../system/list.ts";
+import { contentHash, diffLists } from "../system/list.ts";
 import { listTree, type TreeList } from "../system/native.ts";
 import { type CommonOptions, type Context, openContext } from "./context.ts";
 
@@ -52,8 +53,8 @@ export async function verify(release: string, options: VerifyOptions = {}): Prom
 		});
 	}
 	checked.push("its size and superblock are the manifest's");
-	if (depth !== "quick") checked.push(await checkImage(context, image, manifest));
-	if (depth === "deep") checked.push(await checkContent(context, image, manifest));
+	if (depth === "full") checked.push(await checkImage(context, image, manifest));
+	if (depth === "deep") checked.push(...(await checkDeep(context, entry, manifest)));
 	return { release, image, depth, checked };
 }
 
@@ -72,8 +73,24 @@ async function checkImage(context: Context, image: string, manifest: Manifest): 
 	});
 }
 
-async function checkContent(context: Context, image: string, manifest: Manifest): Promise<string> {
+/** Where the image's sha256 is another, what counts is which files are. */
+async function checkDeep(context: Context, { paths }: Entry, manifest: Manifest): Promise<string[]> {
+	let damaged: unknown;
+	const whole = await checkImage(context, paths.image, manifest).catch((error: unknown) => {
+		context.signal?.throwIfAborted();
+		damaged = error;
+		return "";
+	});
+	const files = await checkContent(context, paths, manifest);
+	if (damaged === undefined) return [whole, files];
+	if (!(damaged instanceof KsquashError) || damaged.code !== "ERR_KSQUASH_IMAGE") throw damaged;
+	const notes = [...damaged.notes, `${files} all the same: what changed lies in none of them`];
+	throw new KsquashError(damaged.code, damaged.message, { path: paths.image, notes, cause: damaged });
+}
+
+async function checkContent(context: Context, paths: ReleasePaths, manifest: Manifest): Promise<string> {
 	const { content } = manifest;
+	const { image } = paths;
 	return await context.step("verify", `every file of ${image}`, async (tick) => {
 		const { signal } = context;
 		const onProgress = ({ bytes }: { bytes: number }): void =>
@@ -85,7 +102,18 @@ async function checkContent(context: Context, image: string, manifest: Manifest)
 		if (contentHash(list) === content.sha256) return `all ${list.entries} entries are the manifest's`;
 		throw new KsquashError("ERR_KSQUASH_IMAGE", `${image} has other content than its manifest says`, {
 			path: image,
-			notes: [`${list.entries} entries, ${list.bytes} bytes; manifest: ${content.entries}, ${content.bytes}`],
+			notes: await differences(paths, manifest, list),
 		});
 	});
+}
+
+/** Each file that differs, as far as the list beside the image is there. */
+async function differences(paths: ReleasePaths, manifest: Manifest, found: TreeList): Promise<string[]> {
+	const { content } = manifest;
+	const counts = `${found.entries} entries, ${found.bytes} bytes; manifest: ${content.entries}, ${content.bytes}`;
+	const list = await readContentList(paths.list, manifest);
+	if (typeof list === "string") return [counts, `which files differ cannot be said: ${paths.list} is ${list}`];
+	const all = diffLists(list, found, ["the list", "the image"]);
+	const lines = all.slice(0, 20).map(({ path, what }) => `${path}: ${what}`);
+	return [...lines, ...(all.length > lines.length ? [`… and ${all.length - lines.length} more`] : []), counts];
 }

@@ -174,7 +174,8 @@ async function readPacked(
 async function killed(finished: Promise<unknown>): Promise<KsquashError | undefined> {
 	const reason: unknown = await finished.catch((error: unknown) => error);
 	const by = reason instanceof KsquashError && reason.code === "ERR_KSQUASH_TOOL_FAILED" ? reason : undefined;
-	if (!by?.message.includes("was ended by")) return undefined;
+	// SIGPIPE: we ended it ourselves, by reading no further.
+	if (by === undefined || !/was ended by (?!SIGPIPE)/.test(by.message)) return undefined;
 	return new KsquashError(by.code, by.message, {
 		cause: by,
 		hint: "was it short of memory (dmesg)? Otherwise try again",

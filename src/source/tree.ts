@@ -36,10 +36,13 @@ export const VERSION_CONTROL: readonly string[] = [".git", ".hg", ".svn", ".pc"]
 /**
  * Reads what is needed to know about a tree; changes nothing.
  *
- * `release` overrides the tree's own. Throws ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_NOT_A_KERNEL,
+ * `release` overrides the tree's own, `built` allows a tree that was built in. Throws ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_NOT_A_KERNEL,
  * ERR_KSQUASH_TREE_UNSUITABLE (a symlink), ERR_KSQUASH_TREE_BUILT, ERR_KSQUASH_RELEASE_NAME.
  */
-export async function readTree(path: string, release?: string): Promise<KernelTree> {
+export async function readTree(
+	path: string,
+	{ release, built = false }: { release?: string | undefined; built?: boolean | undefined } = {},
+): Promise<KernelTree> {
 	const stats = await lstatIfExists(path);
 	if (stats === undefined) throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no ${path}`);
 	if (stats.isSymbolicLink()) {
@@ -60,7 +63,7 @@ export async function readTree(path: string, release?: string): Promise<KernelTr
 		const local = files.map(async (name) => ({ name, text: await readFile(join(path, name), "utf8") }));
 		return kernelRelease(makefile, await Promise.all(local), path);
 	};
-	await assertPristine(path);
+	if (!built) await assertPristine(path);
 	return {
 		path: await realpath(path),
 		release: release ?? (await own()),

@@ -94,6 +94,22 @@ export async function readLinkIfExists(path: string): Promise<string | undefined
 	}
 }
 
+/** A file that only we and our children can open, by the path given to `work`; gone with us however we end. */
+export async function withHiddenFile<T>(
+	name: string,
+	data: string | Uint8Array,
+	work: (path: string) => Promise<T>,
+): Promise<T> {
+	const file = await open(name, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+	try {
+		await unlink(name);
+		await file.writeFile(data);
+		return await work(`/proc/${process.pid}/fd/${file.fd}`);
+	} finally {
+		await file.close();
+	}
+}
+
 /** Points `path` to `target` in one step: there is no moment without a link. */
 export async function swapSymlink(path: string, target: string): Promise<void> {
 	const temporary = temporaryName(path);

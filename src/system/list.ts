@@ -122,6 +122,24 @@ function describe(a: string, b: string): string {
 	return parts.join(", ");
 }
 
+/** The list without these paths (plain ones, which need no escape) and all below them. */
+export function withoutPaths(list: TreeList, paths: readonly string[]): TreeList {
+	const out = new Set(paths);
+	const isOut = (path: string): boolean => {
+		for (let end = path.length; end > 0; end = path.lastIndexOf("/", end - 1))
+			if (out.has(path.slice(0, end))) return true;
+		return false;
+	};
+	const lines = Buffer.from(list.list).toString("utf8").split("\n").filter(Boolean);
+	const left = lines.filter((line) => !isOut(line.split(" ")[5] ?? ""));
+	const sizes = left.map((line) => (line.startsWith("f ") ? Number(line.split(" ")[2]) : 0));
+	return {
+		entries: left.length,
+		bytes: sizes.reduce((sum, size) => sum + size, 0),
+		list: Buffer.from(left.map((line) => `${line}\n`).join("")),
+	};
+}
+
 function byPath(list: TreeList): Map<string, string> {
 	const lines = Buffer.from(list.list).toString("utf8").split("\n");
 	return new Map(lines.filter(Boolean).map((line) => [line.split(" ")[5] ?? "", line]));

@@ -34,6 +34,7 @@ const packages: Readonly<Record<string, Packages>> = {
 	zstd: ["zstd", "app-arch/zstd", "zstd"],
 	lz4: ["lz4", "app-arch/lz4", "lz4"],
 	gpgv: ["gpgv", "app-crypt/gnupg", "gnupg"],
+	tar: ["tar", "app-arch/tar", "tar"],
 	patch: ["patch", "sys-devel/patch", "patch"],
 	setpriv: ["util-linux", "sys-apps/util-linux", "util-linux"],
 	getent: ["libc-bin", "sys-libs/glibc", "glibc"],

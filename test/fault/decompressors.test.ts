@@ -49,7 +49,7 @@ describe("a kernel without zstd in its squashfs", () => {
 		const prefix = configured(scratch, without);
 		const ran = await ksquash(["pack", placeTarball(scratch), "--root", scratch.root], { prefix });
 		expect(ran, ran.stderr).toMatchObject({ status: 0 });
-		expectClean(scratch, [`${name}.sqfs`, `${name}.sqfs.json`]);
+		expectClean(scratch, [`${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 		expect(JSON.parse(readFileSync(`${scratch.src}/${name}.sqfs.json`, "utf8"))).toMatchObject({ proof: "stream" });
 	});
 

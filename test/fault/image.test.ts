@@ -81,11 +81,11 @@ describe("an image of this release is there", () => {
 		expectRefusal(ran, 73, "no good image", "--replace");
 		expect(same(place, before)).toBe(true);
 		expect(readFileSync(join(scratch.src, image)).equals(broken)).toBe(true);
-		expectClean(scratch, [name, image, `${image}.json`]);
+		expectClean(scratch, [name, image, `${image}.json`, `${image}.list.gz`]);
 		const mended = await ksquash(["pack", place, "--replace", "--root", scratch.root]);
 		expect(mended, mended.stderr).toMatchObject({ status: 0 });
 		expect(same(place, before)).toBe(true);
-		expect(names(scratch.src)).toEqual([name, image, `${image}.json`]);
+		expect(names(scratch.src)).toEqual([name, image, `${image}.json`, `${image}.list.gz`]);
 	});
 
 	it("with one rotten byte in a body: the tree stays (squashfs has no checksums; the compare has)", async () => {
@@ -156,7 +156,14 @@ describe("two at once", () => {
 		expect(names(scratch.src)).toEqual(expect.arrayContaining(temporary));
 		first.go();
 		expect(await running).toMatchObject({ status: 0 });
-		expectClean(scratch, ["linux-6.2.1.sqfs", "linux-6.2.1.sqfs.json", image, `${image}.json`]);
+		expectClean(scratch, [
+			"linux-6.2.1.sqfs",
+			"linux-6.2.1.sqfs.json",
+			"linux-6.2.1.sqfs.list.gz",
+			image,
+			`${image}.json`,
+			`${image}.list.gz`,
+		]);
 	});
 
 	it("installs of one tarball, of its copy and of its tree: one image, one mount, no crash", async () => {
@@ -173,7 +180,9 @@ describe("two at once", () => {
 		expect(all.filter(({ status }) => status === 0).length).toBeGreaterThanOrEqual(1);
 		const last = await ksquash(["install", tarball, ...args]);
 		expect(last, last.stderr).toMatchObject({ status: 0 });
-		expect(names(scratch.src)).toEqual(["linux", name, image, `${image}.json`, `build-${smallRelease}`].toSorted());
+		expect(names(scratch.src)).toEqual(
+			["linux", name, image, `${image}.json`, `${image}.list.gz`, `build-${smallRelease}`].toSorted(),
+		);
 		expect([mountsBelow(scratch.root).length, loopsBelow(scratch.root).length]).toEqual([1, 1]);
 	});
 });

@@ -37,7 +37,7 @@ async function expectFinished(
 	const place = join(root.src, name);
 	if (mounted) expect(same(place, expected), "the mount's content").toBe(true);
 	else expect(imageHolds(`${place}.sqfs`, expected), "the image's content").toBe(true);
-	const files = [`${name}.sqfs`, `${name}.sqfs.json`];
+	const files = [`${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`];
 	expect(names(root.src)).toEqual(mounted ? [name, ...files] : files);
 	expect(mountsBelow(root.root)).toHaveLength(mounted ? 1 : 0);
 	expect(loopsBelow(root.root)).toHaveLength(mounted ? 1 : 0);

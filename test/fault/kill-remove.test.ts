@@ -115,7 +115,13 @@ describe.skipIf(!has("strace"))("killed at each step", () => {
 	it("leftovers of dead runs go, those of a living run and files that only look alike stay", async () => {
 		const scratch = scratchRoot();
 		const root = subRoot(scratch, "one");
-		const dead = [".linux-6.1.1.sqfs.tmp", ".tarball-1-2.sqfs.tmp", ".linux-6.1.1.sqfs.json.0123456789ab.tmp"];
+		const dead = [
+			".linux-6.1.1.sqfs.tmp",
+			".tarball-1-2.sqfs.tmp",
+			".linux-6.1.1.sqfs.json.0123456789ab.tmp",
+			".linux-6.1.1.sqfs.list.gz.0123456789ab.tmp",
+			"..linux-6.1.1.sqfs.tmp.0123456789ab.tmp",
+		];
 		const links = [".linux.0123456789ab.tmp", ".build-6.1.1-debug.0123456789ab.tmp"];
 		const others = [".linux-6.1.1.sqfs.json.tmp", ".mine.0123456789ab.tmp", "linux-6.1.1.tmp", ".linux-x.sqfs.tmp.bak"];
 		for (const file of [...dead, ...links, ...others]) writeFileSync(join(root.src, file), "x");
@@ -123,6 +129,11 @@ describe.skipIf(!has("strace"))("killed at each step", () => {
 		const ran = await ksquash(["pack", placeTarball(scratch), "--root", root.root]);
 		expect(ran, ran.stderr).toMatchObject({ status: 0 });
 		for (const file of [...dead, ...links]) expect(ran.stderr).toContain(file);
-		expectClean(root, [...others, `linux-${smallRelease}.sqfs`, `linux-${smallRelease}.sqfs.json`]);
+		expectClean(root, [
+			...others,
+			`linux-${smallRelease}.sqfs`,
+			`linux-${smallRelease}.sqfs.json`,
+			`linux-${smallRelease}.sqfs.list.gz`,
+		]);
 	});
 });

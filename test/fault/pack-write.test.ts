@@ -83,7 +83,7 @@ describe.skipIf(!has("strace"))("a file that cannot be read", () => {
 		const ran = await pack(scratch.root, place, strace(scratch.path("log"), "inject=move_mount:error=ENOMEM"));
 		expectRefusal(ran, 73, name, "ENOMEM");
 		expect(same(place, before)).toBe(true);
-		expectClean(scratch, [name, `${name}.sqfs`, `${name}.sqfs.json`]);
+		expectClean(scratch, [name, `${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 	});
 });
 

@@ -88,7 +88,7 @@ describe.skipIf(!has("setpriv") || !has("sqfs2tar"))("where nothing can be mount
 		expect(names(place)).toEqual([]);
 		expect(JSON.parse(readFileSync(`${place}.sqfs.json`, "utf8"))).toMatchObject({ proof: "stream" });
 		expect(imageHolds(`${place}.sqfs`, before)).toBe(true);
-		expectClean(scratch, [name, `${name}.sqfs`, `${name}.sqfs.json`]);
+		expectClean(scratch, [name, `${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 	});
 
 	const change = '"$REAL" "$@" >"$REAL.tar" || exit\ncd "$REAL.d" 2>/dev/null || { mkdir "$REAL.d"; cd "$REAL.d"; }\n';

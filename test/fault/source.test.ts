@@ -201,7 +201,7 @@ describe("odd entries", () => {
 		expect(ran, ran.stderr).toMatchObject({ status: 0 });
 		expect(mountsBelow(scratch.root)).toEqual([place]);
 		expect(content(place)).toEqual(before);
-		expect(names(scratch.src)).toEqual([name, `${name}.sqfs`, `${name}.sqfs.json`]);
+		expect(names(scratch.src)).toEqual([name, `${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 	});
 
 	it("extended attributes of users come back; a time before 1970 is refused by name", async () => {

@@ -207,7 +207,7 @@ describe("the caller's surroundings", () => {
 				throw new Error(`${label}: status ${status}\n${stderr}`);
 			}
 			expect(said).not.toMatch(/^ {4}at /m);
-			expectClean(root, [`${name}.sqfs`, `${name}.sqfs.json`]);
+			expectClean(root, [`${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 		}
 	});
 
@@ -219,7 +219,7 @@ describe("the caller's surroundings", () => {
 		execFileSync("cp", [tarball, join(odd, "k.tar.xz")]);
 		const ran = await ksquash(["pack", "k.tar.xz", "--root", "root"], { cwd: odd });
 		expect(ran, ran.stderr).toMatchObject({ status: 0 });
-		expect(names(join(odd, "root/usr/src"))).toEqual([`${name}.sqfs`, `${name}.sqfs.json`]);
+		expect(names(join(odd, "root/usr/src"))).toEqual([`${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 		const mounted = await ksquash(["mount", smallRelease, "--root", "root"], { cwd: odd });
 		expect(mounted, mounted.stderr).toMatchObject({ status: 0 });
 		expect(readdirSync(join(odd, "root/usr/src", name))).toContain("Makefile");

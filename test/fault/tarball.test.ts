@@ -1,6 +1,7 @@
 /** Tarballs that must be refused: 65, the entry named, nothing written, the file kept. */
 
 import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Header, pack as tarPack } from "tar-stream";
@@ -64,7 +65,7 @@ describe("tarballs that are refused", () => {
 		const entry = { name: `${name}/null`, type: "character-device", devmajor: 1, devminor: 3, mode: 0o600 } as const;
 		const ran = await pack(scratch, await tarWith(scratch, [entry]));
 		if (ran.status !== 0) expectRefusal(ran, 65, "null");
-		else expectClean(scratch, [`${name}.sqfs`, `${name}.sqfs.json`]);
+		else expectClean(scratch, [`${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 	});
 
 	it.each([
@@ -111,6 +112,19 @@ describe("tarballs that are refused", () => {
 		expectRefusal(await pack(scratch, scratch.path("fifo")), 65, "no regular file");
 		writer.kill("SIGKILL");
 		expectRefusal(await pack(scratch, scratch.path("gone.tar")), 66, "gone.tar");
+		expectClean(scratch, []);
+	});
+
+	it("an entry refused long before the end: the entry is named, not the decompressor that was let go", async () => {
+		const scratch = scratchRoot();
+		const tree = scratch.path("tmp", name);
+		placeTarball(scratch);
+		writeFileSync(scratch.path("tmp/big"), randomBytes(8 << 20));
+		execFileSync("ln", ["-s", "/etc", `${tree}/out`]);
+		const members = [`${name}/Makefile`, `${name}/out`, "big"];
+		execFileSync("tar", ["-cJf", scratch.path("k.tar.xz"), "-C", scratch.path("tmp"), ...members]);
+		const ran = await pack(scratch, scratch.path("k.tar.xz"));
+		expectRefusal(ran, 65, "outside of the tree", "out");
 		expectClean(scratch, []);
 	});
 

@@ -90,7 +90,7 @@ describe("mount", () => {
 		await pack(placeTarball(scratch), { root: scratch.root });
 		truncateSync(join(scratch.src, `${name}.sqfs`), 4096);
 		await expect(mount(smallRelease, { root: scratch.root })).rejects.toMatchObject({ code: "ERR_KSQUASH_IMAGE" });
-		expect(readdirSync(scratch.src)).toEqual([`${name}.sqfs`, `${name}.sqfs.json`]);
+		expect(readdirSync(scratch.src)).toEqual([`${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
 		expect((await mountAll({ root: scratch.root })).failed).toMatchObject([{ release: smallRelease }]);
 	});
 
@@ -143,7 +143,7 @@ describe("a dry run", () => {
 			`save .config of ${join(src, build)} below ${path("var/lib/ksquash/kept")}`,
 			`move ${join(src, "linux")} to another build directory, or remove it`,
 			`unmount ${mountPoint}`,
-			...[join(src, build), image, `${image}.json`, mountPoint].map((gone) => `remove ${gone}`),
+			...[join(src, build), image, `${image}.list.gz`, `${image}.json`, mountPoint].map((gone) => `remove ${gone}`),
 			expect.stringMatching(/^leave .*notes\.txt: Kbuild did not make it/),
 		]);
 		expect([existsSync(image), existsSync(path("var"))]).toEqual([true, false]);

@@ -72,6 +72,7 @@ describe("layout", () => {
 		expect(releasePaths(layout, "6.1")).toMatchObject({
 			image: "/usr/src/linux-6.1.sqfs",
 			manifest: "/usr/src/linux-6.1.sqfs.json",
+			list: "/usr/src/linux-6.1.sqfs.list.gz",
 			mountPoint: "/usr/src/linux-6.1",
 			buildDir: "/usr/src/build-6.1",
 		});

@@ -54,7 +54,7 @@ export async function put(
 	const { context, resolved, options } = job;
 	await context.step("publish", `put the image to ${paths.image}`, async () => {
 		const manifest = await makeManifest(written, origin, resolved.preset, context.signal);
-		await publish(paths, written.temporary, manifest, options.replace ?? false);
+		await publish(paths, written.temporary, { manifest, list: written.proof }, options.replace ?? false);
 	});
 }
 

@@ -42,6 +42,7 @@ export async function makeManifest(
 			kernel: kernelRelease(),
 		},
 		origin: { ...origin, ...image.origin },
+		...(image.leftOut ? { leftOut: image.leftOut } : {}),
 		proof: proof.by,
 	};
 }

@@ -16,11 +16,12 @@ import {
 	WORST_RATIO,
 } from "../../image/format.ts";
 import type { CommonOptions, Context } from "../context.ts";
+import type { AdoptOptions } from "./adopt.ts";
 import type { SourceOptions } from "./source.ts";
 import type { TrustOptions } from "./trust.ts";
 import type { ImageOptions } from "./write.ts";
 
-export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions {
+export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions, AdoptOptions {
 	/** "balanced" unless the settings say otherwise. */
 	preset?: PresetName | undefined;
 	/** Instead of the preset's compressor. */

@@ -6,6 +6,7 @@ import { findEntry } from "../../catalog.ts";
 import { type ReleasePaths, releasePaths } from "../../layout.ts";
 import { lstatIfExists } from "../../system/files.ts";
 import { assertNothingAside } from "../aside.ts";
+import { adoptionSteps, surveyAdoption } from "./adopt.ts";
 import { assertGood, describe, type Job, type PackResult } from "./job.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertIdle } from "./replace.ts";
@@ -40,7 +41,7 @@ async function treeSteps(
 	given: string,
 ): Promise<string[]> {
 	const entry = await findEntry(job.context.layout, release);
-	const steps: string[] = [];
+	const steps = job.options.adopt ? adoptionSteps(await surveyAdoption(tree), paths) : [];
 	if (entry === undefined || job.options.replace) steps.push(write(job, given, paths.image), prove);
 	else {
 		assertGood(entry);

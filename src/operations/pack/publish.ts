@@ -1,18 +1,19 @@
 /**
  * From a proved temporary image to the image and its manifest, in an order that survives a crash at every point.
  *
- * Owns: the order manifest → image → fsync(directory), the old pair that --replace keeps until then, and which of two
+ * Owns: the order list → manifest → image → fsync(directory), the old pair that --replace keeps until then, and which of two
  * pairs counts after a crash. Leaves to others: the proof, which must be there before.
  */
 
 import { link, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { KsquashError } from "../../errors.ts";
+import { writeContentList } from "../../image/content-list.ts";
 import { fileSha256, type Manifest, readManifest } from "../../image/manifest.ts";
 import type { ReleasePaths } from "../../layout.ts";
 import { attempt, isSystemError } from "../../system/failure.ts";
 import { fsyncPath, lstatIfExists, unlinkIfExists, writeFileAtomic } from "../../system/files.ts";
-import { renameNew } from "../../system/native.ts";
+import { renameNew, type TreeList } from "../../system/native.ts";
 
 /**
  * `temporary` must be on disk already (flushFile) and in the image's own directory.
@@ -22,24 +23,32 @@ import { renameNew } from "../../system/native.ts";
 export async function publish(
 	paths: ReleasePaths,
 	temporary: string,
-	manifest: Manifest,
+	{ manifest, list }: { manifest: Manifest; list: TreeList },
 	replace: boolean,
 ): Promise<void> {
 	const text = `${JSON.stringify(manifest, undefined, "\t")}\n`;
 	const there = (await lstatIfExists(paths.image)) !== undefined;
 	if (there && !replace) throw exists(paths.image);
+	const writeList = async (): Promise<void> => await attempt(`write ${paths.list}`, writeContentList(paths.list, list));
 	try {
+		// Before the image, so that none is without it; but one that is there keeps its own until it goes.
+		if (!there) await writeList();
 		if (there) await attempt(`keep ${paths.image} until the new image is safe`, keepOld(paths));
 		await attempt(`write ${paths.manifest}`, writeFileAtomic(paths.manifest, text));
 		if (there) await attempt(`replace ${paths.image}`, rename(temporary, paths.image));
 		else await attempt(`name the image ${paths.image}`, named(temporary, paths.image));
 	} catch (error) {
 		// A failed undo never hides the first error; the next run settles what stays.
-		await (there ? restoreOld(paths) : unlinkIfExists(paths.manifest)).catch(() => undefined);
+		await (there ? restoreOld(paths) : unlinkAll(paths.manifest, paths.list)).catch(() => undefined);
 		throw error;
 	}
 	await attempt(`write ${dirname(paths.image)} to the disk`, fsyncPath(dirname(paths.image)));
+	if (there) await writeList();
 	await dropOld(paths);
+}
+
+async function unlinkAll(...files: string[]): Promise<void> {
+	for (const path of files) await unlinkIfExists(path);
 }
 
 async function named(temporary: string, image: string): Promise<void> {
@@ -72,8 +81,7 @@ async function restoreOld(paths: ReleasePaths): Promise<void> {
 }
 
 async function dropOld(paths: ReleasePaths): Promise<void> {
-	await unlinkIfExists(paths.oldManifest);
-	await unlinkIfExists(paths.oldImage);
+	await unlinkAll(paths.oldManifest, paths.oldImage);
 }
 
 /**

@@ -12,7 +12,7 @@ import type { ReleasePaths } from "../../layout.ts";
 import { holderLines } from "../../mount/direct.ts";
 import { chooseMounter } from "../../mount/mounter.ts";
 import { attempt, failure, isSystemError } from "../../system/failure.ts";
-import { exchange, holders, renameNew } from "../../system/native.ts";
+import { exchange, holders, type NativePath, renameNew } from "../../system/native.ts";
 import { makeMountPoint, type Replaced, removeAside, removeProved } from "../aside.ts";
 import type { Context } from "../context.ts";
 
@@ -29,7 +29,7 @@ export async function replaceTree(
 	context: Context,
 	paths: ReleasePaths,
 	proof: Proof,
-	mountable: boolean,
+	{ mountable, keep }: { mountable: boolean; keep: readonly NativePath[] },
 ): Promise<Replaced> {
 	const tree = paths.mountPoint;
 	if (proof.snapshot === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a tree without a snapshot");
@@ -47,14 +47,19 @@ export async function replaceTree(
 			throw error;
 		}
 	});
-	return await removeAside(context, paths, proof.snapshot);
+	return await removeAside(context, paths, proof.snapshot, keep);
 }
 
 /** A proved tree that stands elsewhere: no mount takes its place. */
-export async function removeSource(context: Context, tree: string, proof: Proof): Promise<Replaced> {
+export async function removeSource(
+	context: Context,
+	tree: string,
+	proof: Proof,
+	keep: readonly NativePath[],
+): Promise<Replaced> {
 	if (proof.snapshot === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a tree without a snapshot");
 	await assertIdle(tree);
-	return await removeProved(context, tree, proof.snapshot);
+	return await removeProved(context, tree, proof.snapshot, keep);
 }
 
 /** RENAME_EXCHANGE, so that the path never disappears; two renames where the file system cannot (EINVAL). */

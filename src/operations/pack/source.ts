@@ -34,6 +34,7 @@ export interface SourceOptions {
 	release?: string | undefined;
 	keepSource?: boolean | undefined;
 	replaceSource?: boolean | undefined;
+	adopt?: boolean | undefined;
 }
 
 export async function openSource(layout: Layout, given: string, options: SourceOptions): Promise<Source> {
@@ -55,7 +56,7 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 		throw new KsquashError("ERR_KSQUASH_USAGE", `${why}: --replace-source wants the file itself`);
 	}
 	if (stats.isDirectory() || (stats.isSymbolicLink() && file === undefined)) {
-		const tree = await readTree(path, options.release);
+		const tree = await readTree(path, { release: options.release, built: options.adopt });
 		return { kind: "tree", tree, release: tree.release, fate: fateOf(layout, tree, options) };
 	}
 	const tarball = await inspectTarball(file ?? path);

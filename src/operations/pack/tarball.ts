@@ -32,7 +32,10 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 		const gone = await disposeTarball(source);
 		return await describe(context, known.release, { already: true, kept: [], ...gone });
 	}
-	await assertSpace(context, tarball.bytes * (tarball.compression === "none" ? 1 : 11), resolved.ratio);
+	// 11: what xz makes of a kernel; 1.2: small files take more room on a file system than in a tar.
+	const bytes = tarball.bytes * (tarball.compression === "none" ? 1 : 11);
+	const scratch = squashfs.streamsBy(job.tools, resolved) === "extraction" ? 1.2 : 0;
+	await assertSpace(context, bytes, resolved.ratio + scratch);
 	const temporary = temporaryImage(context.layout, tarballKey(tarball.id));
 	return await withTemporary(temporary, async () => {
 		const writing = { ...job, temporary, options: resolved, release: options.release };

@@ -9,10 +9,12 @@ import { KsquashError } from "../../errors.ts";
 import { type Proof, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
-import { assertSameTree, VERSION_CONTROL } from "../../source/tree.ts";
+import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
-import { listTree, statTarget } from "../../system/native.ts";
+import { escapeNative } from "../../system/list.ts";
+import { listTree, type NativePath, statTarget } from "../../system/native.ts";
 import { assertNothingAside, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
+import { type Adoption, assertSaved, saveAdoption, surveyAdoption } from "./adopt.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertSpace } from "./options.ts";
@@ -34,7 +36,9 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 		await assertUnlinked(context, tree.path, source.fate, options.force ?? false);
 	}
 	const entry = await findEntry(context.layout, release);
-	const image = { format: squashfs, mountable, jobs: resolved.jobs, signal: context.signal };
+	const adoption = options.adopt ? await adopt(job, tree, paths) : undefined;
+	const without = adoption?.leftOut;
+	const image = { format: squashfs, mountable, without, jobs: resolved.jobs, signal: context.signal };
 	let proof: Proof;
 	const already = entry !== undefined && !options.replace;
 	if (already) {
@@ -56,14 +60,25 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 		await assertSpace(context, size.bytes, resolved.ratio);
 		const temporary = temporaryImage(context.layout, paths.name);
 		proof = await withTemporary(temporary, async () => {
-			const writing = { ...job, temporary, options: resolved, release, total: size.bytes };
+			const writing = { ...job, temporary, options: resolved, release, leftOut: without ?? [], total: size.bytes };
 			const written = await writeFromTree(context, tree, writing);
 			await put(job, paths, written, { kind: "tree", path: tree.path });
 			return written.proof;
 		});
 	}
-	const gone = await dispose(job, source, paths, proof);
+	if (adoption !== undefined) await assertSaved(tree, adoption);
+	const gone = await dispose(job, source, paths, { proof, keep: adoption?.strange ?? [] });
 	return await describe(context, release, { already, ...gone });
+}
+
+async function adopt({ context, options }: Job, tree: KernelTree, paths: ReleasePaths): Promise<Adoption> {
+	const adoption = await surveyAdoption(tree);
+	await saveAdoption(context, tree, paths, adoption, options);
+	if (adoption.strange.length > 0) {
+		const names = adoption.strange.map(escapeNative).join(", ");
+		context.warn(`neither source nor known as generated, so left out of the image and never removed: ${names}`);
+	}
+	return adoption;
 }
 
 /** Everything that would stop the replacement is said before any work. */
@@ -85,7 +100,7 @@ async function dispose(
 	{ context, mountable, problem, options }: Job,
 	{ tree, fate }: Extract<Source, { kind: "tree" }>,
 	paths: ReleasePaths,
-	proof: Proof,
+	{ proof, keep }: { proof: Proof; keep: readonly NativePath[] },
 ): Promise<{ source: PackResult["source"]; kept: string[] }> {
 	let result: Replaced;
 	if (fate === "replace" && !mountable && !options.replaceSource) {
@@ -94,8 +109,8 @@ async function dispose(
 		);
 		return { source: "kept", kept: [] };
 	}
-	if (fate === "replace") result = await replaceTree(context, paths, proof, mountable);
-	else if (fate === "remove") result = await removeSource(context, tree.path, proof);
+	if (fate === "replace") result = await replaceTree(context, paths, proof, { mountable, keep });
+	else if (fate === "remove") result = await removeSource(context, tree.path, proof, keep);
 	else {
 		if (tree.versionControl.length > 0 && tree.path === paths.mountPoint && !options.keepSource) {
 			context.warn(`${tree.path} stays: it has ${tree.versionControl.join(", ")}; --replace-source replaces it`);

@@ -6,7 +6,6 @@
  */
 
 import { chmod } from "node:fs/promises";
-import { KsquashError } from "../../errors.ts";
 import type { ImageTools, StreamWriter, WriteRequest, WriteResult } from "../../image/format.ts";
 import { type Proof, proveList, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
@@ -26,6 +25,8 @@ export interface WrittenImage {
 	proof: Proof;
 	written: WriteResult;
 	release: string;
+	/** How many paths of a tree stayed out. */
+	leftOut?: number;
 	/** Of a tarball. */
 	origin?: { sha256: string; signed?: Signed };
 }
@@ -46,6 +47,8 @@ export interface Writing {
 	total?: number;
 	/** What a tarball must be. */
 	trust?: Trust;
+	/** Paths of a tree that was built in, which stay out. */
+	leftOut?: readonly string[];
 }
 
 /** Runs `work` on a temporary image; whatever goes wrong, it is gone afterwards. */
@@ -61,12 +64,13 @@ export async function withTemporary<T>(temporary: string, work: () => Promise<T>
 }
 
 export async function writeFromTree(context: Context, tree: KernelTree, writing: Writing): Promise<WrittenImage> {
+	const leftOut = writing.leftOut?.length ?? 0;
 	const { temporary, tools, options, total } = writing;
 	const written = await context.step("pack", `pack ${tree.path} with ${tools.tool}`, async (tick) => {
 		return await squashfs.writeTree(tools, {
 			...options,
 			tree: tree.path,
-			exclude: tree.versionControl,
+			exclude: [...tree.versionControl, ...(writing.leftOut ?? [])],
 			output: temporary,
 			top: { mode: tree.mode, mtime: tree.mtime },
 			xattrs: true,
@@ -85,6 +89,7 @@ export async function writeFromTree(context: Context, tree: KernelTree, writing:
 				image: temporary,
 				tree: tree.path,
 				exclude: VERSION_CONTROL,
+				without: writing.leftOut,
 				mountable: writing.mountable,
 				jobs: options.jobs,
 				signal: context.signal,
@@ -95,21 +100,17 @@ export async function writeFromTree(context: Context, tree: KernelTree, writing:
 		},
 		equal,
 	);
-	return { temporary, info, proof, written, release: writing.release ?? tree.release };
+	return { temporary, info, proof, written, release: writing.release ?? tree.release, leftOut };
 }
 
 export async function writeFromTarball(context: Context, tarball: Tarball, writing: Writing): Promise<WrittenImage> {
 	const { temporary, tools } = writing;
-	if (!tools.readsTar) {
-		throw new KsquashError(
-			"ERR_KSQUASH_TOOL_MISSING",
-			`${tools.tool} reads no tar stream, which came with version 4.5`,
-			{
-				hint: "install squashfs-tools 4.5 or later, or extract the tarball and give ksquash the tree",
-			},
-		);
+	const way = squashfs.streamsBy(tools, writing.options);
+	if (way === "extraction") {
+		const what = `${tools.tool} reads no tar stream, which came with version 4.5`;
+		context.warn(`${what}: ${tarball.path} is extracted into a scratch directory beside the image first`);
 	}
-	const label = `pack ${tarball.path} with ${tools.tool}`;
+	const label = `pack ${tarball.path} with ${way === "tarTool" ? tools.tarTool : tools.tool}`;
 	const pack = async (tick: Tick): Promise<Awaited<ReturnType<typeof streamInto>>> => {
 		const onProgress = (done: number): void => tick({ done, total: tarball.bytes, unit: "bytes" });
 		try {

@@ -65,7 +65,7 @@ export async function survey(
 	}
 	const others = builds.filter(({ stamp }) => stamp === undefined);
 	const empty = await filtered(others, async ({ path }) => await isEmptyDirectory(path));
-	const files = [paths.image, paths.oldImage, paths.oldManifest, ...(manifest ? [paths.manifest] : [])];
+	const files = [paths.image, paths.oldImage, paths.oldManifest, ...(manifest ? [paths.list, paths.manifest] : [])];
 	const stays = others
 		.filter((build) => !empty.includes(build))
 		.map(({ path }) => `${path}: it has no mark of ksquash's`);
