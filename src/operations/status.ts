@@ -79,8 +79,8 @@ async function describe(entry: Entry, around: Surroundings): Promise<ReleaseStat
 		state: entry.imageProblem === undefined ? target.state : "bad image",
 		imageBytes,
 		...(info ? { compressor: info.compressor } : {}),
-		// The image, its manifest and the mount point are three inodes.
-		...(source ? { source, saved: { bytes: source.bytes - imageBytes, inodes: source.entries - 3 } } : {}),
+		// The image, its manifest, its list and the mount point are four inodes.
+		...(source ? { source, saved: { bytes: source.bytes - imageBytes, inodes: source.entries - 4 } } : {}),
 		problems: problems(entry, target),
 	};
 }
