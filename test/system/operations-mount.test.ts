@@ -148,7 +148,7 @@ describe("status", () => {
 	it("counts what is saved", async () => {
 		const { root } = await packed();
 		const row = (await status({ root })).releases[0];
-		expect(row?.saved?.inodes).toBe((row?.source?.entries ?? 0) - 3);
+		expect(row?.saved?.inodes).toBe((row?.source?.entries ?? 0) - 4);
 		expect(row?.saved?.bytes).toBe((row?.source?.bytes ?? 0) - (row?.imageBytes ?? 0));
 	});
 });
