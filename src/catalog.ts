@@ -56,7 +56,12 @@ export async function withoutImage(layout: Layout): Promise<string[]> {
 	const found = names.map(async (name) => {
 		const release = releaseOfAside(name) ?? releaseOfManifest(name) ?? releaseOf(name);
 		if (release === undefined || names.includes(basename(releasePaths(layout, release).image))) return undefined;
-		if (releaseOf(name) === undefined) return release;
+		if (releaseOfAside(name) !== undefined) return release;
+		// Anybody may have a file of such a name.
+		if (releaseOfManifest(name) !== undefined) {
+			const { manifest } = await readManifest(join(layout.sourceDir, name));
+			return manifest?.release === release ? release : undefined;
+		}
 		const { image, mountPoint } = releasePaths(layout, release);
 		const { state } = await attempt(`look at ${mountPoint}`, statTarget(mountPoint, image));
 		return state === "mounted" || state === "stale" ? release : undefined;

@@ -158,12 +158,20 @@ export function buildKey(name: string): string {
 export function temporaryKey(fileName: string): string | undefined {
 	const target = /^\.(.+)\.[0-9a-f]{12}\.tmp$/.exec(fileName)?.[1] ?? "";
 	// The image itself, or what is written for it.
-	const image = [fileName, target].map((name) => /^\.([A-Za-z0-9][A-Za-z0-9._+-]*)\.sqfs\.tmp$/.exec(name)?.[1]);
-	if (image[0] ?? image[1]) return image[0] ?? image[1];
+	const image = [fileName, target]
+		.map((name) => /^\.(.+)\.sqfs\.tmp$/.exec(name)?.[1])
+		.find((key) => key !== undefined);
+	if (image !== undefined) return isWriter(image) ? image : undefined;
 	if (target === basename(PREFIX, "-")) return LINK_KEY;
 	if (target.startsWith("build-")) return buildKey(target);
 	const ending = [".json", ".list.gz"].map((end) => SUFFIX + end).find((end) => target.endsWith(end));
-	return ending === undefined ? undefined : target.slice(0, -ending.length);
+	const key = target.slice(0, -(ending?.length ?? 0));
+	return ending !== undefined && isWriter(key) ? key : undefined;
+}
+
+/** The key of a release, or of a tarball: another program's temporary files have neither. */
+function isWriter(key: string): boolean {
+	return releaseOf(key) !== undefined || /^tarball-\d+-\d+$/.test(key);
 }
 
 /** Every process of this file system sees the same name for the same tarball, whatever its path. */

@@ -112,6 +112,7 @@ Napi::Value fromRemoveResult(Napi::Env env, RemoveResult& result) {
     out["removed"] = number(env, result.removed);
     out["kept"] = fromEscaped(env, result.kept);
     out["keptCount"] = number(env, result.keptCount);
+    out["spared"] = number(env, result.spared);
     return out;
 }
 

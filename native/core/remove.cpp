@@ -4,11 +4,11 @@
 #include "mount_copies.h"
 #include "walk.h"
 
-#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <fcntl.h>
 #include <map>
+#include <unordered_set>
 #include <unistd.h>
 
 namespace ksquash {
@@ -19,7 +19,8 @@ constexpr size_t keptNamed = 1000;
 
 class Removal {
   public:
-    Removal(const RemoveRequest& request, const Control& control) : request_(request), control_(control) {}
+    Removal(const RemoveRequest& request, const Control& control)
+        : request_(request), control_(control), spared_(request.keep.begin(), request.keep.end()) {}
     Result<RemoveResult> run();
 
   private:
@@ -47,6 +48,7 @@ class Removal {
 
     const RemoveRequest& request_;
     const Control& control_;
+    const std::unordered_set<std::string_view> spared_;
     std::optional<Snapshot> snapshot_;
     std::map<std::pair<dev_t, ino_t>, Unlinked> unlinked_;
     std::vector<Frame> frames_;
@@ -56,9 +58,6 @@ class Removal {
 };
 
 bool Removal::isExpected(const std::string& path, const FileStat& stat) const {
-    if (std::find(request_.keep.begin(), request_.keep.end(), path) != request_.keep.end()) {
-        return false;
-    }
     if (!snapshot_) {
         return true;
     }
@@ -76,8 +75,9 @@ bool Removal::isExpected(const std::string& path, const FileStat& stat) const {
 
 // Marks the directories above, which cannot go either.
 void Removal::keep(const std::string& path) {
-    ++result_.keptCount;
-    if (result_.kept.size() < keptNamed) {
+    if (spared_.contains(path)) {
+        ++result_.spared;
+    } else if (++result_.keptCount <= keptNamed) {
         result_.kept.push_back(path);
     }
     for (Frame& frame : frames_) {
@@ -144,7 +144,7 @@ Status Removal::visit() {
     if (stat->mountRoot || stat->key.dev != device_) {
         return makeError(EXDEV, "unlinkat", path, "remove", "another file system is mounted there");
     }
-    if (!isExpected(path, *stat)) {
+    if (spared_.contains(path) || !isExpected(path, *stat)) {
         keep(path);
         return Done{};
     }
@@ -217,7 +217,7 @@ Result<RemoveResult> Removal::run() {
     parent_ = place->parent.get();
     device_ = top->key.dev;
     Status step = Done{};
-    if (!isExpected(".", *top)) {
+    if (spared_.contains(".") || !isExpected(".", *top)) {
         keep(".");
     } else {
         step = top->isDirectory() ? enter(parent_, place->name, ".", *top)

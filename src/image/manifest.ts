@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readIfExists } from "../system/files.ts";
+import { lstatIfExists, readIfExists } from "../system/files.ts";
 import type { ImageInfo } from "../system/native.ts";
 
 export const MANIFEST_VERSION = 1;
@@ -63,6 +63,9 @@ export interface ReadManifest {
 
 /** Reads and checks a manifest; what is wrong with it is a word, never an error. */
 export async function readManifest(path: string): Promise<ReadManifest> {
+	const stats = await lstatIfExists(path);
+	// A FIFO would be waited for, and a link leads to what nobody wrote for this image.
+	if (stats !== undefined && !stats.isFile()) return { problem: "no regular file" };
 	const bytes = await readIfExists(path);
 	if (bytes === undefined) return { problem: "absent" };
 	if (bytes.length === 0) return { problem: "empty" };

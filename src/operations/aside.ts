@@ -9,7 +9,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { surveyBuiltTree } from "../build/built-tree.ts";
-import { findEntry } from "../catalog.ts";
+import { type Entry, findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { proveTree } from "../image/proof.ts";
 import { squashfs } from "../image/squashfs.ts";
@@ -18,6 +18,7 @@ import { chooseMounter } from "../mount/mounter.ts";
 import { VERSION_CONTROL } from "../source/tree.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, removeEmptyDirectory } from "../system/files.ts";
+import { escapeNative } from "../system/list.ts";
 import { flushFile, type NativePath, removeTree, renameNew } from "../system/native.ts";
 import type { Context } from "./context.ts";
 
@@ -66,9 +67,11 @@ export async function removeProved(
 			}),
 		({ removed }) => `${removed} entries`,
 	);
-	if (result.keptCount === 0) return { removed: result.removed, kept: [] };
-	context.warn(`${result.keptCount} entries changed after the proof or are not in the image; they stay in ${path}`);
-	return { removed: result.removed, kept: result.kept, rest: path };
+	if (result.keptCount > 0) {
+		context.warn(`${result.keptCount} entries changed after the proof or are not in the image; they stay in ${path}`);
+	}
+	const kept = [...result.kept, ...(result.spared > 0 ? keep.map(escapeNative) : [])];
+	return { removed: result.removed, kept, ...(kept.length > 0 ? { rest: path } : {}) };
 }
 
 /** An empty directory of an interrupted run goes; what a run has kept there stays, and is in the way. */
@@ -107,10 +110,10 @@ export async function finishReplacement(
 ): Promise<Replaced | undefined> {
 	const [whole, rest] = [await isThere(paths.setAside), await isThere(paths.rest)];
 	if (!whole && !rest) return undefined;
-	if ((await lstatIfExists(paths.image)) === undefined) {
-		if (rest) throw imageGone(paths);
-		return await restore(context, paths);
-	}
+	const entry = await findEntry(context.layout, paths.release);
+	if (rest) assertCompletable(paths, entry);
+	// A tree that is whole needs no image, and an image that is no good is none.
+	else if (entry?.info === undefined) return await restore(context, paths);
 	await ensureOnDisk(paths);
 	if (remount) await mountInPlace(context, paths);
 	if (!whole) return await finish(context, paths, true);
@@ -185,10 +188,24 @@ async function restore(context: Context, { setAside, mountPoint }: ReleasePaths)
 	return undefined;
 }
 
-function imageGone({ rest, image }: ReleasePaths): KsquashError {
+/** Throws ERR_KSQUASH_OCCUPIED for a rest whose image is gone or no good: nothing else has what it lacks. */
+export function assertCompletable({ rest, image }: ReleasePaths, entry: Entry | undefined): void {
+	if (entry?.info !== undefined) return;
 	const what = `${rest} is what was left of a tree when its removal broke off, and the image that holds all of it`;
-	return new KsquashError("ERR_KSQUASH_OCCUPIED", `${what} is gone: ${image}`, {
+	const why = entry === undefined ? `is gone: ${image}` : `is no good: ${image}: ${entry.imageProblem}`;
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${what} ${why}`, {
 		path: rest,
 		hint: `put the image back and run this again; without it, move ${rest} away and get the source anew`,
+	});
+}
+
+/** An image may not go as long as a rest that is not in it needs it. Throws ERR_KSQUASH_OCCUPIED. */
+export function assertNotNeeded(left: Replaced | undefined, { image }: ReleasePaths): void {
+	if (left?.rest === undefined) return;
+	const why = `${left.rest}, the rest of a tree, differs from ${image}, which alone holds what the rest lacks`;
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${why}: the image stays`, {
+		path: left.rest,
+		notes: left.kept.slice(0, 20),
+		hint: `look at what differs, save what is of value, and move ${left.rest} away`,
 	});
 }

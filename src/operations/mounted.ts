@@ -2,11 +2,11 @@
  * What stands on a release's mount point: whether it is ours to take away, and who is in the way.
  */
 
+import type { Entry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import type { ReleasePaths } from "../layout.ts";
 import { holderLines } from "../mount/direct.ts";
 import { attempt } from "../system/failure.ts";
-import { lstatIfExists } from "../system/files.ts";
 import { type FileId, holders, type TargetStatus } from "../system/native.ts";
 
 /** For a release's lock: long enough for a mount or umount; a pack takes longer than anybody wants to wait. */
@@ -30,11 +30,17 @@ export function ownMount({ image, mountPoint }: ReleasePaths, { state, file }: T
 }
 
 /** The blocks of a deleted image live as long as its mount: after that its content is gone for good. */
-export async function assertNotLastCopy({ image, mountPoint }: ReleasePaths, status: TargetStatus): Promise<void> {
-	if (!status.deleted || (await lstatIfExists(image)) !== undefined) return;
-	throw new KsquashError("ERR_KSQUASH_BUSY", `${image} was deleted: the mount on ${mountPoint} is its last copy`, {
+export function assertNotLastCopy(
+	{ image, mountPoint }: ReleasePaths,
+	{ deleted, state, device = "the loop device" }: TargetStatus,
+	entry: Entry | undefined,
+): void {
+	// Another file of this name counts only when it is known as a good image of ours.
+	if (!(deleted || state === "stale") || entry?.manifest !== undefined) return;
+	const [what, to] = entry === undefined ? ["was deleted", image] : ["is another file now", `${image}.rescued`];
+	throw new KsquashError("ERR_KSQUASH_BUSY", `${image} ${what}: the mount on ${mountPoint} is the last copy`, {
 		path: mountPoint,
-		hint: `bring it back with: cp ${status.device ?? "the loop device"} ${image}; or give the content up with --force`,
+		hint: `bring it back with: cp ${device} ${to}; or give the content up with --force`,
 	});
 }
 

@@ -4,7 +4,7 @@
  * Owns: what counts as ours to unmount. Leaves to others: the call and the holders' names (src/mount).
  */
 
-import { scan, withoutImage } from "../catalog.ts";
+import { findEntry, scan, withoutImage } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import { chooseMounter } from "../mount/mounter.ts";
@@ -50,7 +50,7 @@ export async function umountAll(options: UmountOptions = {}): Promise<{ done: Um
 async function umountOne(context: Context, release: string, options: UmountOptions): Promise<UmountOutcome> {
 	const paths = releasePaths(context.layout, release);
 	const outcome = { release, target: paths.mountPoint, already: false, stillHeld: false };
-	const before = await mountedFile(paths, options);
+	const before = await mountedFile(context, paths, options);
 	if (before === undefined) {
 		const plan = [`nothing: ${paths.mountPoint} is not mounted`];
 		return { ...outcome, already: true, ...(context.dryRun ? { plan } : {}) };
@@ -60,7 +60,7 @@ async function umountOne(context: Context, release: string, options: UmountOptio
 		return { ...outcome, plan: [`unmount ${paths.mountPoint}${options.lazy ? " (lazily)" : ""}`] };
 	}
 	const work = async (): Promise<UmountOutcome> => {
-		const file = await mountedFile(paths, options);
+		const file = await mountedFile(context, paths, options);
 		if (file === undefined) return { ...outcome, already: true };
 		return await context.step("umount", paths.mountPoint, async () => {
 			const mounter = chooseMounter(context.probe);
@@ -75,7 +75,11 @@ async function umountOne(context: Context, release: string, options: UmountOptio
 }
 
 /** The image that is mounted there and may go; undefined where nothing is mounted. */
-async function mountedFile(paths: ReleasePaths, { force }: UmountOptions): Promise<FileId | undefined> {
+async function mountedFile(
+	{ layout }: Context,
+	paths: ReleasePaths,
+	{ force }: UmountOptions,
+): Promise<FileId | undefined> {
 	const { release, image, mountPoint } = paths;
 	const status = await statTarget(mountPoint, image);
 	if (status.state === "absent" && (await lstatIfExists(image)) === undefined) {
@@ -83,6 +87,6 @@ async function mountedFile(paths: ReleasePaths, { force }: UmountOptions): Promi
 	}
 	if (status.state === "unmounted" || status.state === "absent") return undefined;
 	const file = ownMount(paths, status);
-	if (!force) await assertNotLastCopy(paths, status);
+	if (!force) assertNotLastCopy(paths, status, await findEntry(layout, release));
 	return file;
 }

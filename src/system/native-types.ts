@@ -121,7 +121,9 @@ export interface RemoveRequest extends LongWork {
 
 export interface RemoveResult {
 	removed: number;
-	/** Paths (relative, escaped) that stay because they changed, are new, or were to be kept; the first 1000. */
+	/** Paths (relative, escaped) that stay because they changed or are new; the first 1000. */
 	kept: string[];
 	keptCount: number;
+	/** How many of `keep` were there. */
+	spared: number;
 }

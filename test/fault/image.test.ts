@@ -11,6 +11,7 @@ import {
 	content,
 	expectClean,
 	expectRefusal,
+	has,
 	imageHolds,
 	ksquash,
 	name,
@@ -18,6 +19,7 @@ import {
 	placeSmall,
 	replacedProgram,
 	same,
+	strace,
 } from "./support.ts";
 
 const image = `${name}.sqfs`;
@@ -63,6 +65,28 @@ describe("an image of this release is there", () => {
 		expect(await ksquash(["pack", place, "--root", scratch.root])).toMatchObject({ status: 0 });
 		expect(same(place, before)).toBe(true);
 		expect(mountsBelow(scratch.root)).toEqual([place]);
+	});
+
+	// No kill can show it, only a power cut: an image that a copy wrote a moment ago may be in the cache alone.
+	it.skipIf(!has("strace")).each([
+		["a tree in its place", [name]],
+		["a tree that was set aside", [`.${name}.replaced`]],
+		["the rest of a tree", [`.${name}.rest`]],
+	])("is on the disk before anything of %s goes", async (_, [at = ""]) => {
+		const scratch = scratchRoot();
+		const place = placeSmall(join(scratch.src, name));
+		expect(await ksquash(["pack", place, "--keep-source", "--root", scratch.root])).toMatchObject({ status: 0 });
+		if (at !== name) execFileSync("mv", [place, join(scratch.src, at)]);
+		const log = scratch.path("log");
+		const prefix = [...strace(log, "trace=fsync,unlinkat"), "-y"];
+		const ran = await ksquash(["pack", smallRelease, "--root", scratch.root], { prefix });
+		expect(ran, ran.stderr).toMatchObject({ status: 0 });
+		const lines = readFileSync(log, "utf8").split("\n");
+		const first = lines.findIndex((line) => line.includes("unlinkat("));
+		const flushed = lines.findIndex((line) => line.includes("fsync(") && line.includes(`/${image}>) = 0`));
+		expect(first).toBeGreaterThan(0);
+		expect(flushed).toBeGreaterThanOrEqual(0);
+		expect(flushed).toBeLessThan(first);
 	});
 
 	it.each<[string, (path: string) => void, string]>([

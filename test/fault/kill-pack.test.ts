@@ -1,7 +1,7 @@
 /** pack is killed at every call that changes something: the source or the image is whole, and a rerun completes. */
 
 import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loopsBelow, mountsBelow, placeTarball, type Scratch, scratchRoot } from "../support/scratch.ts";
@@ -150,8 +150,10 @@ describe.skipIf(!strace)("pack, killed at each step", () => {
 		const log = scratch.path("trace");
 		const [old, next] = [placeTarball(scratch, "old.tar"), scratch.path("new.tar")];
 		const oldContent = content(scratch.path("tmp", name));
-		appendFileSync(scratch.path("tmp", name, "README"), "another line\n");
-		utimesSync(scratch.path("tmp", name, "README"), 1_700_000_000, 1_700_000_000);
+		// An inode more: by size and time alone (images are padded to 4096) each manifest would fit either image.
+		writeFileSync(scratch.path("tmp", name, "lib/another.c"), "int another;\n");
+		for (const path of ["lib/another.c", "lib"])
+			utimesSync(scratch.path("tmp", name, path), 1_700_000_000, 1_700_000_000);
 		const newContent = content(scratch.path("tmp", name));
 		execFileSync("tar", ["-cf", next, "-C", scratch.path("tmp"), name]);
 		const args = (root: Scratch): string[] => ["pack", next, "--replace", "--root", root.root];

@@ -220,6 +220,9 @@ describe("the caller's surroundings", () => {
 		const ran = await ksquash(["pack", "k.tar.xz", "--root", "root"], { cwd: odd });
 		expect(ran, ran.stderr).toMatchObject({ status: 0 });
 		expect(names(join(odd, "root/usr/src"))).toEqual([`${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`]);
+		const manifest = JSON.parse(readFileSync(join(odd, `root/usr/src/${name}.sqfs.json`), "utf8"));
+		// Who reads it later stands elsewhere.
+		expect(manifest.origin.path).toBe(join(odd, "k.tar.xz"));
 		const mounted = await ksquash(["mount", smallRelease, "--root", "root"], { cwd: odd });
 		expect(mounted, mounted.stderr).toMatchObject({ status: 0 });
 		expect(readdirSync(join(odd, "root/usr/src", name))).toContain("Makefile");

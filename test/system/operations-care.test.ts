@@ -116,7 +116,7 @@ describe("remove, while others work", () => {
 
 describe("remove, of what is not ours", () => {
 	it("refuses an image without a manifest of ours, and one that is not its manifest's", async () => {
-		const { root, image, build } = await installed();
+		const { root, image, build, path } = await installed();
 		const manifest = `${image}.json`;
 		for (const spoil of [
 			() => renameSync(manifest, `${manifest}.away`),
@@ -125,6 +125,12 @@ describe("remove, of what is not ours", () => {
 				renameSync(`${manifest}.away`, manifest);
 				renameSync(image, `${image}.away`);
 				writeFileSync(image, "somebody's own file");
+			},
+			// A good image, but another one: only its manifest tells.
+			() => {
+				rmSync(image);
+				const other = ["mksquashfs", path(`tmp/${name}/lib`), image, "-no-progress"] as const;
+				execFileSync(other[0], other.slice(1), { stdio: "ignore" });
 			},
 		]) {
 			await umount(smallRelease, { root });
@@ -194,6 +200,17 @@ describe("an image that was deleted while it is mounted", () => {
 		expect(await umountAll({ root })).toEqual({ done: [], failed: [] });
 		expect((await remove(smallRelease, { root })).removed).toContain(build);
 	});
+
+	it("is listed also when nothing but the mount tells of it", async () => {
+		const scratch = scratchRoot();
+		const { root } = scratch;
+		const { image } = await pack(placeTarball(scratch), { root });
+		await mount(smallRelease, { root });
+		for (const file of [image, `${image}.json`]) unlinkSync(file);
+		expect((await status({ root })).releases).toMatchObject([{ release: smallRelease, state: "mounted" }]);
+		const { failed } = await umountAll({ root });
+		expect(failed).toMatchObject([{ release: smallRelease, error: { code: "ERR_KSQUASH_BUSY" } }]);
+	});
 });
 
 describe("what an interrupted pack left", () => {
@@ -233,6 +250,18 @@ describe("what an interrupted pack left", () => {
 		expect(stays.join()).toContain(other);
 		expect(readFileSync(join(other, "late"), "utf8")).toBe("mine");
 		expect(existsSync(mountPoint)).toBe(false);
+	});
+
+	it("a tree set aside that lacks something was touched: unlike a rest, it stays", async () => {
+		const scratch = scratchRoot();
+		const tree = placeTree(scratch);
+		await pack(tree, { root: scratch.root, keepSource: true });
+		const aside = join(scratch.src, `.${name}.replaced`);
+		renameSync(tree, aside);
+		rmSync(join(aside, "Kbuild"));
+		const { kept } = await pack(smallRelease, { root: scratch.root });
+		expect(kept.join()).toContain("Kbuild: only in the image");
+		expect(existsSync(join(aside, "Makefile"))).toBe(true);
 	});
 
 	it("pack --replace leaves a person's own .old files alone", async () => {

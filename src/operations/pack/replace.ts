@@ -15,6 +15,7 @@ import { attempt, failure, isSystemError } from "../../system/failure.ts";
 import { exchange, holders, type NativePath, renameNew } from "../../system/native.ts";
 import { makeMountPoint, type Replaced, removeAside, removeProved } from "../aside.ts";
 import type { Context } from "../context.ts";
+import { restOf } from "./source.ts";
 
 /** Refuses while a process stands in the tree or writes there. Throws ERR_KSQUASH_BUSY naming each. */
 export async function assertIdle(tree: string): Promise<void> {
@@ -50,7 +51,7 @@ export async function replaceTree(
 	return await removeAside(context, paths, proof.snapshot, keep);
 }
 
-/** A proved tree that stands elsewhere: no mount takes its place. */
+/** A proved tree that stands elsewhere: no mount takes its place. From its first removed entry it has another name. */
 export async function removeSource(
 	context: Context,
 	tree: string,
@@ -59,7 +60,9 @@ export async function removeSource(
 ): Promise<Replaced> {
 	if (proof.snapshot === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a tree without a snapshot");
 	await assertIdle(tree);
-	return await removeProved(context, tree, proof.snapshot, keep);
+	const rest = restOf(tree);
+	await attempt(`begin the removal of ${tree}`, renameNew(tree, rest));
+	return await removeProved(context, rest, proof.snapshot, keep);
 }
 
 /** RENAME_EXCHANGE, so that the path never disappears; two renames where the file system cannot (EINVAL). */

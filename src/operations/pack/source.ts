@@ -8,7 +8,7 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
-import { type Layout, releaseAt, releasePaths } from "../../layout.ts";
+import { type Layout, releaseAt, releaseOfAside, releasePaths } from "../../layout.ts";
 import { inspectTarball, type Tarball } from "../../source/tarball.ts";
 import { type KernelTree, readTree } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
@@ -43,10 +43,12 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 		throw new KsquashError("ERR_KSQUASH_USAGE", "--keep-source and --replace-source exclude each other");
 	}
 	const { path, other } = await locate(layout, given);
+	assertNoRest(path);
 	const inPlace = releaseAt(layout, path);
 	if (inPlace !== undefined && (await wasPacked(layout, inPlace, path))) return { kind: "packed", release: inPlace };
 	const stats = await lstatIfExists(path);
 	if (stats === undefined) {
+		if ((await lstatIfExists(restOf(path))) !== undefined) throw begun(restOf(path), path);
 		const why = other === undefined ? `there is no ${path}` : `there is neither ${other} nor ${path}`;
 		throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint: "give a kernel source tree or a tarball" });
 	}
@@ -61,6 +63,29 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 	}
 	const tarball = await inspectTarball(file ?? path);
 	return { kind: "tarball", tarball, fate: options.replaceSource ? "remove" : "keep" };
+}
+
+const REST = ".ksquash-rest";
+
+/** What is left of a tree that stood elsewhere, as soon as its removal has begun. */
+export function restOf(tree: string): string {
+	return join(dirname(tree), `.${basename(tree)}${REST}`);
+}
+
+/** Half a tree must never be packed as a whole one: its image would take the place of the good one. */
+function assertNoRest(path: string): void {
+	const name = basename(path);
+	const inPlace = releaseOfAside(name) !== undefined;
+	if (inPlace || (name.startsWith(".") && name.endsWith(REST))) throw begun(path, undefined);
+}
+
+function begun(rest: string, tree: string | undefined): KsquashError {
+	const of = tree === undefined ? "a tree" : tree;
+	const why = `${rest} is what was left of ${of} when its removal broke off; its image was proved equal to the whole`;
+	return new KsquashError("ERR_KSQUASH_OCCUPIED", why, {
+		path: rest,
+		hint: `ksquash verify --deep RELEASE looks whether the image is good; ${rest} can be removed then`,
+	});
 }
 
 /** A path, or a release's name that is no path. The directory's links are resolved, the last component's is not. */

@@ -13,7 +13,7 @@ import { releasePaths, tarballKey, temporaryImage } from "../../layout.ts";
 import { assertSha256, type Tarball } from "../../source/tarball.ts";
 import { attempt } from "../../system/failure.ts";
 import { fileId, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
-import { finishReplacement } from "../aside.ts";
+import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../aside.ts";
 import { withLock } from "../context.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertSpace } from "./options.ts";
@@ -43,7 +43,8 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 		const paths = releasePaths(context.layout, written.release);
 		return await withLock(context, paths.name, async () => {
 			await settlePair(paths, context.signal);
-			await finishReplacement(context, paths);
+			const left = await finishReplacement(context, paths);
+			if (options.replace) assertNotNeeded(left, paths);
 			const entry = await findEntry(context.layout, written.release);
 			const already = entry !== undefined && !options.replace;
 			if (already) await assertSameContent(job, entry, written.proof, tarball.path);
@@ -96,6 +97,8 @@ async function assertSameContent(
 ): Promise<void> {
 	assertGood(entry);
 	await context.step("prove", `compare the image that is there with ${from}`, async () => {
+		// It may have been written a second ago, by whomever, and the tarball may go.
+		await ensureOnDisk(entry.paths);
 		const request = { format: squashfs, image: entry.paths.image, source, from, mountable, signal: context.signal };
 		await proveList(request).catch((error: unknown) => {
 			throw otherContent(error, entry, from);

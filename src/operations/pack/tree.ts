@@ -11,16 +11,17 @@ import { squashfs } from "../../image/squashfs.ts";
 import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
+import { lstatIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
 import { listTree, type NativePath, statTarget } from "../../system/native.ts";
-import { assertNothingAside, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
+import { assertNothingAside, assertNotNeeded, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
 import { type Adoption, assertSaved, saveAdoption, surveyAdoption } from "./adopt.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertSpace } from "./options.ts";
 import { settlePair } from "./publish.ts";
 import { assertIdle, removeSource, replaceTree } from "./replace.ts";
-import type { Source } from "./source.ts";
+import { restOf, type Source } from "./source.ts";
 import { withTemporary, writeFromTree } from "./write.ts";
 
 export async function packTree(job: Job, source: Extract<Source, { kind: "tree" }>): Promise<PackResult> {
@@ -30,7 +31,10 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 	// Read before the lock was ours: another ksquash may have put its mount there.
 	await assertSameTree(tree);
 	await settlePair(paths, context.signal);
-	if (tree.path !== paths.mountPoint) await finishReplacement(context, paths);
+	if (tree.path !== paths.mountPoint) {
+		const left = await finishReplacement(context, paths);
+		if (options.replace) assertNotNeeded(left, paths);
+	} else if (options.replace) await assertNothingAside(paths);
 	if (source.fate !== "keep") {
 		await assertReplaceable(source, paths);
 		await assertUnlinked(context, tree.path, source.fate, options.force ?? false);
@@ -93,6 +97,12 @@ async function assertReplaceable(
 		});
 	}
 	if (fate === "replace") await assertNothingAside(paths);
+	else if ((await lstatIfExists(restOf(tree.path))) !== undefined) {
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${restOf(tree.path)} is there: an earlier removal left it`, {
+			path: restOf(tree.path),
+			hint: "look at what is in it and move it away, or pack with --keep-source",
+		});
+	}
 	await assertIdle(tree.path);
 }
 

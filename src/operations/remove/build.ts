@@ -66,9 +66,7 @@ export async function removeBuild(
 	const marks = purge ? [] : await commandFiles(pinned.path);
 	const without = async (keep: readonly NativePath[]): Promise<string[]> => {
 		const request = { path: build.path, top: build.id, expect: snapshot, keep };
-		const { kept } = await attempt(`remove ${build.path}`, removeTree(request));
-		const spared = new Set(keep.map(escapeNative));
-		return kept.filter((path) => !spared.has(path));
+		return (await attempt(`remove ${build.path}`, removeTree(request))).kept;
 	};
 	await without([...foreign, ...marks, STAMP]);
 	let changed = await without([...foreign, STAMP]);

@@ -12,7 +12,7 @@ import { buildKey, buildName, LINK_KEY, releasePaths } from "../../layout.ts";
 import { chooseMounter } from "../../mount/mounter.ts";
 import { readLinkIfExists, removeEmptyDirectory, unlinkIfExists } from "../../system/files.ts";
 import { statTarget } from "../../system/native.ts";
-import { finishReplacement } from "../aside.ts";
+import { assertNotNeeded, finishReplacement } from "../aside.ts";
 import { findBuilds } from "../builds.ts";
 import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "../context.ts";
 import { keep } from "../keep.ts";
@@ -50,6 +50,7 @@ export async function remove(release: string, options: RemoveOptions = {}): Prom
 	const context = await openContext(options);
 	const paths = releasePaths(context.layout, release);
 	if (context.dryRun) return await planOf(context, await survey(context, paths, options), options);
+	await survey(context, paths, options);
 	await removeLeftovers(context);
 	return await withLock(
 		context,
@@ -58,10 +59,11 @@ export async function remove(release: string, options: RemoveOptions = {}): Prom
 			await survey(context, paths, options);
 			// What an interrupted pack left goes first: the image alone tells what of it is safe.
 			const aside = await finishReplacement(context, paths, { remount: false });
+			if (!options.force) assertNotNeeded(aside, paths);
 			const result = await withBuildLocks(context, release, async () => {
 				return await removeAll(context, await survey(context, paths, options), options);
 			});
-			if (aside?.rest) result.stays.push(`${aside.rest}: ${aside.kept.length} entries that the image did not have`);
+			if (aside?.rest) result.stays.push(`${aside.rest}: it differs from the image that was removed`);
 			return result;
 		},
 		{ waitMs: LOCK_WAIT_MS },

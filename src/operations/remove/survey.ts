@@ -13,6 +13,7 @@ import { readManifest } from "../../image/manifest.ts";
 import { buildName, type ReleasePaths } from "../../layout.ts";
 import { isEmptyDirectory, lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { type FileId, statTarget, type TargetStatus } from "../../system/native.ts";
+import { assertCompletable } from "../aside.ts";
 import { type Build, findBuilds, followLink } from "../builds.ts";
 import type { Context } from "../context.ts";
 import { assertNotLastCopy, assertUnused, ownMount } from "../mounted.ts";
@@ -49,6 +50,7 @@ export async function survey(
 	const target = await statTarget(paths.mountPoint, paths.image);
 	const manifest = entry?.manifest !== undefined || (await hasManifest(paths));
 	const aside = await filtered([paths.setAside, paths.rest], exists);
+	if (aside.includes(paths.rest)) assertCompletable(paths, entry);
 	const isMounted = target.state !== "absent" && target.state !== "unmounted" && target.state !== "other";
 	if (entry === undefined && ours.length === 0 && aside.length === 0 && !manifest && !isMounted) {
 		const why = `${paths.release} is not here: there is no ${paths.image}`;
@@ -58,13 +60,14 @@ export async function survey(
 	if (!force) {
 		await assertNotRunning(context, paths, ours);
 		if (entry !== undefined) assertOurs(entry);
-		await assertNotLastCopy(paths, target);
+		assertNotLastCopy(paths, target, entry);
 	}
 	for (const path of [...(mounted === undefined ? [] : [paths.mountPoint]), ...ours.map((build) => build.path)]) {
 		await assertUnused(path);
 	}
 	const others = builds.filter(({ stamp }) => stamp === undefined);
-	const empty = await filtered(others, async ({ path }) => await isEmptyDirectory(path));
+	// What a link leads to without our mark is a person's, also when it is empty.
+	const empty = await filtered(others, async ({ path, linked }) => !linked && (await isEmptyDirectory(path)));
 	const files = [paths.image, paths.oldImage, paths.oldManifest, ...(manifest ? [paths.list, paths.manifest] : [])];
 	const stays = others
 		.filter((build) => !empty.includes(build))
