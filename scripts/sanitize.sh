@@ -16,6 +16,7 @@ npx cmake-js compile --out "$out" --config RelWithDebInfo --CDKSQUASH_SANITIZE=O
 real=build/Release/ksquash.node
 cp "$real" "$out/plain.node"
 trap 'cp "$out/plain.node" "$real"' EXIT
+trap 'exit 130' INT TERM
 find "$out" -name ksquash.node -exec cp {} "$real" \; -quit
 
 libraries="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)"
@@ -30,7 +31,7 @@ for name in "$@"; do
 		cat build/asan-run.log >&2
 		status=1
 	}
-	grep -E 'Tests  ' build/asan-run.log || status=1
+	grep 'Tests ' build/asan-run.log || status=1
 	# Test processes that end badly may not fail a test.
 	! grep -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' build/asan-run.log || status=1
 done
