@@ -246,7 +246,12 @@ describe("what an interrupted pack left", () => {
 		const other = join(scratch.src, `.${name}.rest`);
 		execFileSync("cp", ["-a", scratch.path(`tmp/${name}`), other]);
 		writeFileSync(join(other, "late"), "mine");
-		const { stays } = await remove(smallRelease, { root: scratch.root });
+		await expect(remove(smallRelease, { root: scratch.root })).rejects.toMatchObject({
+			code: "ERR_KSQUASH_OCCUPIED",
+			message: expect.stringContaining(other),
+		});
+		expect(existsSync(scratch.image)).toBe(true);
+		const { stays } = await remove(smallRelease, { root: scratch.root, force: true });
 		expect(stays.join()).toContain(other);
 		expect(readFileSync(join(other, "late"), "utf8")).toBe("mine");
 		expect(existsSync(mountPoint)).toBe(false);
