@@ -1,0 +1,177 @@
+// Packing a kernel tarball, and reading what came of it: the original's way (extract, mksquashfs xz 1M with a dictionary
+// of 100 %, delete) against ksquash with each preset, alternating in one run. As root, in a mount namespace of its own:
+//   npm run build && unshare -m --propagation private node bench/pack.mjs [--small] [--rounds N] [--tarball FILE]
+// --small: some directories of the tarball only, in about a minute, and nothing is compiled: a check that it works.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { dropCaches, makeDisk, measure, medians } from "./measure.mjs";
+
+const { values } = parseArgs({
+	options: {
+		small: { type: "boolean", default: false },
+		rounds: { type: "string" },
+		tarball: { type: "string", default: "/usr/src/linux-source-6.1.tar.xz" },
+	},
+});
+const rounds = Number(values.rounds ?? (values.small ? 1 : 3));
+const cli = join(import.meta.dirname, "../dist/cli/main.js");
+const presets = ["smallest", "balanced", "fast"];
+const release = "0.0.0-bench";
+const quiet = { stdio: ["ignore", "ignore", "inherit"] };
+const sh = (script, ...args) => execFileSync("sh", ["-ec", script, "sh", ...args], quiet);
+
+const scratch = mkdtempSync(join(tmpdir(), "ksquash-bench-"));
+const disk = makeDisk(scratch, values.small ? 2 : 8);
+const mounted = [];
+try {
+	const tarball = values.small ? smallTarball() : values.tarball;
+	const images = await packing(tarball);
+	await reading(tarball, images);
+} finally {
+	for (const path of mounted.toReversed()) execFileSync("umount", ["--recursive", path]);
+	disk.close();
+	rmSync(scratch, { recursive: true });
+}
+
+/** Outside the measured disk. */
+function smallTarball() {
+	const [tree, to] = [join(scratch, "small"), join(scratch, "small.tar.xz")];
+	mkdirSync(join(tree, "linux"), { recursive: true });
+	const wanted = ["Makefile", "Kbuild", "Kconfig", "arch/Kconfig", "include/linux", "init", "kernel/*.c", "scripts"];
+	const members = wanted.map((name) => `*/${name}`);
+	const extract = [
+		"-xf",
+		values.tarball,
+		"-C",
+		join(tree, "linux"),
+		"--strip-components=1",
+		"--wildcards",
+		"--no-wildcards-match-slash",
+	];
+	execFileSync("tar", [...extract, ...members], quiet);
+	// In order of name, as kernel.org's and Debian's are: an image reads slowly in another order than it was packed in.
+	execFileSync("tar", ["-cf", to, "-I", "xz -1 -T0", "--sort=name", "-C", tree, "linux"], quiet);
+	rmSync(tree, { recursive: true });
+	return to;
+}
+
+async function packing(tarball) {
+	const at = (name) => join(disk.path, name);
+	const original = `mkdir "$2.tree"; tar -xf "$1" -C "$2.tree" --strip-components=1
+mksquashfs "$2.tree" "$2" -comp xz -b 1M -Xdict-size 100% -noappend -no-progress; rm -r "$2.tree"`;
+	const ways = [
+		{
+			name: "original",
+			image: at("original.sqfs"),
+			command: ["sh", "-ec", original, "sh", tarball, at("original.sqfs")],
+		},
+		...presets.map((preset) => {
+			const options = ["--root", at(preset), "--release", release, "--preset", preset, "--replace"];
+			mkdirSync(join(at(preset), "usr/src"), { recursive: true });
+			const image = join(at(preset), `usr/src/linux-${release}.sqfs`);
+			return { name: preset, image, command: [process.execPath, cli, "pack", tarball, ...options] };
+		}),
+	];
+	const runs = new Map(ways.map(({ name }) => [name, []]));
+	for (let round = 0; round < rounds; round++) {
+		for (const { name, image, command } of ways) {
+			rmSync(image, { force: true });
+			dropCaches();
+			runs.get(name).push(await measure(command, disk.path));
+		}
+	}
+	const rows = ways.map(({ name, image }) => {
+		const { wall, cpu, memory, disk: bytes, inodes } = medians(runs.get(name));
+		return [name, wall, cpu, bytes / 1e6, inodes, memory / 1e6, statSync(image).size / 1e6];
+	});
+	print(["pack", "wall s", "CPU s", "disk MB", "inodes", "memory MB", "image MB"], rows);
+	return ways;
+}
+
+async function reading(tarball, images) {
+	const plain = join(disk.path, "plain");
+	mkdirSync(plain);
+	sh('tar --delay-directory-restore -xf "$1" -C "$2" --strip-components=1', tarball, plain);
+	const places = [{ name: "plain", path: plain }];
+	for (const { name, image } of images) {
+		const path = join(disk.path, `mount-${name}`);
+		mkdirSync(path);
+		execFileSync("mount", ["-t", "squashfs", "-o", "loop,ro", image, path]);
+		mounted.push(path);
+		places.push({ name, path });
+	}
+	// One path for all: make remembers it, and a build directory is of one source.
+	const source = join(disk.path, "source");
+	mkdirSync(source);
+	const works = [...readWorks(plain, source), ...(values.small ? [] : makeWorks(source))];
+	const runs = new Map(places.map(({ name }) => [name, works.map(() => [])]));
+	for (let round = 0; round < rounds; round++) {
+		for (const { name, path } of places) {
+			execFileSync("mount", ["--bind", path, source]);
+			mounted.push(source);
+			for (const [i, { prepare, command }] of works.entries()) {
+				prepare?.();
+				dropCaches();
+				runs.get(name)[i].push(await measure(command, disk.path));
+			}
+			execFileSync("umount", [mounted.pop()]);
+		}
+	}
+	const rows = places.map(({ name }) => [name, ...runs.get(name).map((row) => medians(row).wall)]);
+	print(["cold read, wall s", ...works.map(({ name }) => name)], rows);
+	if (values.small)
+		console.log("\n--small: the tree is no whole kernel, so make olddefconfig and a compile are left out");
+}
+
+function readWorks(plain, source) {
+	const list = join(scratch, "random-files");
+	// The same 2,000 files each time: shuffled by a fixed stream of bytes.
+	const script = 'cd "$1" && find . -type f | sort | shuf --random-source="$2" -n 2000';
+	writeFileSync(
+		list,
+		execFileSync("sh", ["-ec", script, "sh", plain, join(plain, "Makefile")], { maxBuffer: 1 << 28 }),
+	);
+	const count = readFileSync(list, "utf8").split("\n").length - 1;
+	const inSource = (script) => ["sh", "-ec", `cd "$1"; ${script}`, "sh", source, list];
+	return [
+		{ name: "find", command: inSource("find . -type f >/dev/null") },
+		{ name: "tar of all", command: inSource("tar -cf - . | cat >/dev/null") },
+		{ name: `${count} random files`, command: inSource('xargs -d "\\n" cat <"$2" >/dev/null') },
+	];
+}
+
+function makeWorks(source) {
+	const build = join(disk.path, "build");
+	const make = (...args) => ["make", "-s", "-C", source, `O=${build}`, ...args];
+	const fresh = () => {
+		rmSync(build, { recursive: true, force: true });
+		mkdirSync(build);
+		execFileSync(...split(make("defconfig")), quiet);
+	};
+	const prepared = () => execFileSync(...split(make("-j2", "prepare")), quiet);
+	return [
+		{ name: "olddefconfig", prepare: fresh, command: make("olddefconfig") },
+		{ name: "compile", prepare: prepared, command: make("-j2", "ipc/", "block/", "kernel/time/", "crypto/") },
+	];
+}
+
+function split([file, ...args]) {
+	return [file, args];
+}
+
+/** Figures, and below each row its ratio to the first one. */
+function print(titles, rows) {
+	const show = (value) => (typeof value === "string" ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0));
+	const [first] = rows;
+	const lines = rows.flatMap((row) => {
+		const ratios = row.slice(1).map((value, i) => (first[i + 1] > 0 ? `x${(value / first[i + 1]).toFixed(2)}` : "-"));
+		return row === first ? [row.map(show)] : [row.map(show), [`  of ${first[0]}`, ...ratios]];
+	});
+	const widths = titles.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i].length)));
+	const line = (cells) =>
+		cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
+	console.log(["", line(titles), ...lines.map(line)].join("\n"));
+}
