@@ -138,13 +138,16 @@ describe("a full disk", () => {
 		}
 	});
 
-	it("full when the manifest is written: no image, no manifest", async () => {
+	it.each([
+		["list", 1, `${name}.sqfs.list.gz`],
+		["manifest", 2, `${name}.sqfs.json`],
+	])("full when the %s is written: no image, no manifest, no list", async (_, when, file) => {
 		const scratch = scratchRoot();
 		const { place, expectUntouched } = tree(scratch);
 		// A write into a file that only ksquash writes.
-		const script = `exec strace -f -o ${scratch.path("log")} -e inject=fchmod:error=ENOSPC:when=1 "$@"`;
+		const script = `exec strace -f -o ${scratch.path("log")} -e inject=fchmod:error=ENOSPC:when=${when} "$@"`;
 		const ran = await pack(scratch.root, place, ["sh", "-c", script, "sh"]);
-		expectRefusal(ran, 73, `${name}.sqfs.json`, "ENOSPC");
+		expectRefusal(ran, 73, file, "ENOSPC");
 		expectUntouched();
 	});
 
