@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <map>
-#include <unordered_set>
 #include <unistd.h>
+#include <unordered_set>
 
 namespace ksquash {
 

@@ -17,8 +17,8 @@ struct RemoveRequest {
 
 struct RemoveResult {
     uint64_t removed = 0;
-    uint64_t spared = 0; // on the list of what stays
-    uint64_t keptCount = 0; // changed, new, or put there meanwhile
+    uint64_t spared = 0;           // on the list of what stays
+    uint64_t keptCount = 0;        // changed, new, or put there meanwhile
     std::vector<std::string> kept; // the first 1000, raw bytes
 };
 
