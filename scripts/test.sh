@@ -3,7 +3,7 @@
 # MUST_WORK=1 turns a skip for a missing part into a failure.
 set -eu
 cd "$(dirname "$0")/.."
-sh scripts/setup.sh strace linux-source-6.1 procps e2fsprogs gpg gpg-agent gpgv lz4 lzop
+sh scripts/setup.sh strace linux-source-6.1 procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd
 
 unset NODE_EXTRA_CA_CERTS
 results=$(mktemp -d)
@@ -27,15 +27,16 @@ run_part() {
 	config) part config test/system/build- test/system/config- test/system/run test/system/small-kernel ;;
 	operations) part operations test/system/operations- test/system/cli ;;
 	faults) part faults test/fault ;;
+	helper) part helper test/system/helper- test/system/boot ;;
 	main) part main test/main ;;
 	*)
-		echo "parts: unit native config operations faults main" >&2
+		echo "parts: unit native config operations helper faults main" >&2
 		exit 64
 		;;
 	esac
 }
 
-[ $# -gt 0 ] || set -- unit native config operations faults main
+[ $# -gt 0 ] || set -- unit native config operations helper faults main
 for name in "$@"; do run_part "$name"; done
 
 printf '\n'

@@ -1,6 +1,14 @@
 /** The library: what a program can import from "ksquash". Re-exports, nothing else. */
 
 export { type ErrorCode, Exit, errorCodes, KsquashError } from "./errors.ts";
+export {
+	type BootChange,
+	type BootEnableOptions,
+	type BootStatus,
+	bootDisable,
+	bootEnable,
+	bootStatus,
+} from "./operations/boot.ts";
 export { type CheckOptions, type ConfigCheck, configCheck, type Miss } from "./operations/config/check.ts";
 export { type Change, type ConfigDiff, type ConfigShow, configDiff, configShow } from "./operations/config/diff.ts";
 export { type ConfigExplanation, configExplain, type ExplainOptions } from "./operations/config/explain.ts";
@@ -27,6 +35,14 @@ export {
 export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure/index.ts";
 export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
 export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";
+export {
+	type HelperChange,
+	type HelperInstallOptions,
+	type HelperStatus,
+	helperInstall,
+	helperStatus,
+	helperUninstall,
+} from "./operations/helper.ts";
 export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";
 export { type MountOutcome, mount, mountAll } from "./operations/mount.ts";
 export { type PackOptions, type PackResult, pack } from "./operations/pack/index.ts";

@@ -25,6 +25,10 @@ export interface Layout {
 	readonly settingsFile: string;
 	/** /etc/kernel/config.d: fragments of this machine, by the name that Gentoo gave it. */
 	readonly fragmentDir: string;
+	/** /usr/libexec/ksquash/ksquash-helper */
+	readonly helper: string;
+	/** /etc/ksquash/helper.conf */
+	readonly policyFile: string;
 	/** /etc/fstab */
 	readonly fstab: string;
 	/** /lib/modules */
@@ -66,10 +70,17 @@ export async function openLayout(given = "/"): Promise<Layout> {
 		keptDir: dirname(await below("/var/lib/ksquash/kept/x")),
 		settingsFile: await below("/etc/ksquash/config.toml"),
 		fragmentDir: dirname(await below("/etc/kernel/config.d/x")),
+		helper: await below("/usr/libexec/ksquash/ksquash-helper"),
+		policyFile: await below("/etc/ksquash/helper.conf"),
 		fstab: await below("/etc/fstab"),
 		modulesDir: dirname(await below("/lib/modules/x")),
 		lockDir: process.geteuid?.() === 0 ? "/run/ksquash" : `/tmp/ksquash-${process.geteuid?.()}`,
 	};
+}
+
+/** A path below the root as the system of that root sees it. */
+export function insideRoot({ root }: Layout, path: string): string {
+	return root === "/" ? path : path.slice(root.length);
 }
 
 /** The paths of one release. Throws ERR_KSQUASH_RELEASE_NAME. */
@@ -96,12 +107,9 @@ export function releasePaths(layout: Layout, release: string): ReleasePaths {
  * Where a link in a directory (the source directory when absent) leads when the root is "/", all links on the way
  * followed; it may dangle. Throws ELOOP.
  */
-export async function resolveLink(
-	{ root, sourceDir }: Layout,
-	target: string,
-	directory: string = sourceDir,
-): Promise<string> {
-	const above = root === "/" ? directory : directory.slice(root.length);
+export async function resolveLink(layout: Layout, target: string, directory?: string): Promise<string> {
+	const { root, sourceDir } = layout;
+	const above = insideRoot(layout, directory ?? sourceDir);
 	// The last component's link is followed, too: it is not the last one then.
 	return dirname(await resolveInRoot(root, `${isAbsolute(target) ? target : `${above}/${target}`}/x`));
 }

@@ -38,7 +38,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
         {"watchMounts", watchMountTable},
         {"stopWatch", stopWatch},
     };
-    for (std::span<const Export> topic : {mountVerbs(), treeVerbs(), std::span<const Export>(own)}) {
+    for (std::span<const Export> topic :
+         {mountVerbs(), treeVerbs(), capabilityVerbs(), std::span<const Export>(own)}) {
         for (const auto& [name, verb] : topic) {
             exports[name] = Napi::Function::New(env, verb, name);
         }

@@ -22,6 +22,8 @@ inline int64_t* controlBlock(const Napi::Value& value) {
 std::span<const Export> mountVerbs();
 // tree_verbs.cpp: listing, comparing, removing, renaming, resolving.
 std::span<const Export> treeVerbs();
+// capability_verbs.cpp: capabilities of files.
+std::span<const Export> capabilityVerbs();
 
 // watch.cpp: watchMounts(onlyTable, callback) and stopWatch(token).
 Napi::Value watchMountTable(Info info);

@@ -119,7 +119,7 @@ bool lacksMountApi(const SysError& error) {
     return atStart && (error.code == ENOSYS || (error.code == EPERM && effectiveCapabilities().sysAdmin));
 }
 
-Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& options, const std::string& image) {
+Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options, const std::string& image) {
     UniqueFd context(abi::fsopen("squashfs", FSOPEN_CLOEXEC));
     if (!context) {
         SysError error = lastError("fsopen", image, "fsopen");
@@ -141,7 +141,15 @@ Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& option
         error.kernelLog = readLog(context.get());
         return error;
     }
-    auto read = readThrough(mount.get(), loop.rdev, image);
+    return mount;
+}
+
+Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& options, const std::string& image) {
+    auto mount = createMount(loop, options, image);
+    if (!mount) {
+        return mount.error();
+    }
+    auto read = readThrough(mount->get(), loop.rdev, image);
     if (!read) {
         return read.error();
     }

@@ -21,6 +21,9 @@ Result<DetachedMount> mountDetached(const std::string& image, const MountOptions
 // The same from an open, checked image, for a caller that holds the lock.
 Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& options, const std::string& image);
 
+// Its first part, which needs CAP_SYS_ADMIN; reading through it needs nothing.
+Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options, const std::string& image);
+
 // Reads the top directory and its first entry through the mount whose root is `mount`: success of the mount
 // itself proves little, since an image with misplaced tables may mount and fail at the first read.
 Status readThrough(int mount, dev_t device, const std::string& image);

@@ -102,7 +102,9 @@ Turn& turn() {
     return instance;
 }
 
-Result<UniqueFd> openControl() {
+} // namespace
+
+Result<UniqueFd> openLoopControl() {
     UniqueFd fd(open(controlPath, O_RDONLY | O_CLOEXEC));
     if (fd) {
         return fd;
@@ -117,6 +119,8 @@ Result<UniqueFd> openControl() {
     return error;
 }
 
+namespace {
+
 SysError refused(const SysError& error) {
     return error.code != EWOULDBLOCK
                ? error
@@ -126,6 +130,11 @@ SysError refused(const SysError& error) {
 
 } // namespace
 
+Status waitForLoopControl(int fd) {
+    auto locked = flockWithin(fd, controlWaitMs, controlPath, Control());
+    return locked ? locked : Status(refused(locked.error()));
+}
+
 void ControlLock::release() {
     if (fd_) {
         fd_.reset();
@@ -134,7 +143,7 @@ void ControlLock::release() {
 }
 
 Result<ControlLock> lockLoopControl(const Control& control) {
-    auto fd = openControl();
+    auto fd = openLoopControl();
     if (!fd) {
         return fd.error();
     }

@@ -31,5 +31,8 @@ class ControlLock {
 
 // EBUSY with a reason after ten seconds; ECANCELED when told to stop waiting.
 Result<ControlLock> lockLoopControl(const Control& control);
+// Its parts, for the helper, which opens it with a capability that it does not hold while it waits.
+Result<UniqueFd> openLoopControl();
+Status waitForLoopControl(int fd);
 
 } // namespace ksquash

@@ -16,6 +16,7 @@ import {
 	packFlags,
 	variantFlags,
 } from "./flags.ts";
+import { boot, helper } from "./privileges.ts";
 
 const releases = {
 	kind: "array",
@@ -201,7 +202,7 @@ const doctor = buildCommand<Common, [], CliContext>({
 });
 
 export const routes = buildRouteMap({
-	routes: { install, pack, verify, mount, umount, configure, config, select, remove, status, doctor },
+	routes: { install, pack, verify, mount, umount, configure, config, select, remove, status, doctor, helper, boot },
 	docs: {
 		brief: "Keeps a kernel source tree as one mounted squashfs image, with a writable build directory beside it",
 	},

@@ -70,10 +70,11 @@ export function installReport(result: InstallResult): string[] {
 	const after =
 		mount === undefined
 			? []
-			: boot === "fstab"
-				? [`after a boot: /etc/fstab mounts it`]
+			: boot !== "no"
+				? [`after a boot: ${boot === "fstab" ? "/etc/fstab" : boot} mounts it`]
 				: [
 						`after a boot: not mounted by itself; run: ksquash mount ${release}`,
+						`  or all of them by: ksquash boot enable`,
 						`  or add to /etc/fstab: ${fstabLine}`,
 					];
 	return [

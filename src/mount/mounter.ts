@@ -1,26 +1,40 @@
 /**
  * What can mount: the interface that every way of mounting has, and the choice between them.
  *
- * Owns: the choice. Leaves to others: each way (src/mount/direct.ts) and policy (operations).
+ * Owns: the choice. Leaves to others: each way (direct.ts, helper.ts) and policy (operations).
  */
 
 import { KsquashError } from "../errors.ts";
 import type { FileId, MountResult, Probe } from "../system/native.ts";
+import { which } from "../system/run.ts";
 import { DirectMounter } from "./direct.ts";
+import { HelperMounter } from "./helper.ts";
 
 export interface Mounter {
-	readonly kind: "direct";
+	readonly kind: "direct" | "helper";
 	/** Mounts `image` read-only on `target`, an empty directory. Twice is once. */
 	mount(image: string, target: string, options?: { expect?: FileId }): Promise<MountResult>;
 	/** Unmounts `target`; `expect` is the image that must be mounted there. Never forces. */
 	umount(target: string, options?: { lazy?: boolean; expect?: FileId }): Promise<{ stillHeld: boolean }>;
 }
 
-/** The mounter for this process. Throws ERR_KSQUASH_PRIVILEGE or ERR_KSQUASH_KERNEL with what is missing. */
-export function chooseMounter(probe: Probe): Mounter {
+/** Where the helper would be: it knows the running system's paths only. */
+export interface HelperPlace {
+	root: string;
+	helper: string;
+}
+
+/**
+ * The mounter for this process: itself, or without CAP_SYS_ADMIN the helper where that is installed.
+ * Throws ERR_KSQUASH_PRIVILEGE or ERR_KSQUASH_KERNEL with what is missing.
+ */
+export function chooseMounter(probe: Probe, place?: HelperPlace, warn?: (message: string) => void): Mounter {
 	const problem = mountProblem(probe);
-	if (problem !== undefined) throw problem;
-	return new DirectMounter();
+	if (problem === undefined) return new DirectMounter();
+	if (problem.code === "ERR_KSQUASH_PRIVILEGE" && place?.root === "/" && which(place.helper) !== undefined) {
+		return new HelperMounter(place.helper, warn);
+	}
+	throw problem;
 }
 
 /** Why this process cannot mount here; undefined when it can. */

@@ -9,6 +9,8 @@ import { buildTools } from "../build/kbuild.ts";
 import { KsquashError } from "../errors.ts";
 import { compressors as known } from "../image/format.ts";
 import { squashfs } from "../image/squashfs.ts";
+import { askHelper } from "../mount/helper.ts";
+import { installedHelper } from "../mount/helper-program.ts";
 import { mountProblem } from "../mount/mounter.ts";
 import { packageHint, which } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext } from "./context.ts";
@@ -34,17 +36,48 @@ export interface Diagnosis {
 export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 	const context = await openContext(options);
 	const groups = await Promise.all([kernel(context), packing(), building(), space(context)]);
-	const checks = [...privileges(context), ...groups.flat()];
+	const checks = [...privileges(context, await helper(context)), ...groups.flat()];
 	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
 }
 
-function privileges({ probe }: Context): Check[] {
-	const problem = mountProblem(probe);
+/** Only where it is installed: it is off by default. */
+async function helper({ layout, probe }: Context): Promise<Check | undefined> {
+	const installed = layout.root === "/" ? await installedHelper(layout.helper) : undefined;
+	if (installed === undefined) return undefined;
+	const name = "helper";
+	if (!installed.current) {
+		const found = `${layout.helper} is not this package's (sha256 ${installed.sha256.slice(0, 16)}…)`;
+		return { name, result: "warn", found, fix: "ksquash helper install, or ksquash boot enable" };
+	}
+	if (probe.capabilities.sysAdmin) {
+		const found = installed.capable ? "installed" : "installed without capabilities: for boot only";
+		return { name, result: "ok", found };
+	}
+	const { status, privilege, policy } = await askHelper<{ status: number; privilege: string; policy: string }>(
+		layout.helper,
+		["status"],
+	);
+	if (status === 0) return { name, result: "ok", found: "it mounts for this user" };
+	const why = privilege || policy || "its policy does not name this user";
+	return { name, result: "warn", found: why, fix: "ksquash helper install --user USER, as root" };
+}
+
+function privileges({ probe }: Context, own: Check | undefined): Check[] {
 	const capability = probe.capabilities.sysAdmin;
+	const byHelper = !capability && own?.result === "ok";
+	const problem = byHelper ? undefined : mountProblem(probe);
 	const checks: Check[] = [
 		capability
 			? { name: "privilege", result: "ok", found: "CAP_SYS_ADMIN" }
-			: { name: "privilege", result: "fail", found: "no CAP_SYS_ADMIN: nothing can be mounted", fix: "run it as root" },
+			: byHelper
+				? { name: "privilege", result: "ok", found: "no CAP_SYS_ADMIN, but the helper" }
+				: {
+						name: "privilege",
+						result: "fail",
+						found: "no CAP_SYS_ADMIN: nothing can be mounted",
+						fix: "run it as root",
+					},
+		...(own ? [own] : []),
 	];
 	if (problem === undefined) checks.push({ name: "mounting", result: "ok", found: "possible here" });
 	else checks.push({ name: "mounting", result: "fail", found: problem.message, fix: problem.hint });

@@ -6,8 +6,8 @@
 
 import { KsquashError } from "../errors.ts";
 import { releasePaths } from "../layout.ts";
+import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
-import { escapePath } from "../system/list.ts";
 import { statTarget } from "../system/native.ts";
 import { type ConfigureOptions, type ConfigureResult, configure } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
@@ -64,7 +64,7 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 		configure: configured,
 		select: selected,
 		boot: row?.boot ?? "no",
-		fstabLine: fstabLine(packed),
+		fstabLine: fstabLine(packed.image, packed.mountPoint),
 	};
 }
 
@@ -107,11 +107,6 @@ async function goOn<T>(release: string, next: "mount" | "configure" | "select", 
 		const commands = rest.map((verb) => `ksquash ${verb} ${release}`).join(" && ");
 		throw error.with({ notes: [...error.notes, `${release} is ${done[next]}; what is left: ${commands}`] });
 	}
-}
-
-/** fstab(5) has the octal escapes of mountinfo. */
-function fstabLine({ image, mountPoint }: PackResult): string {
-	return `${escapePath(image)} ${escapePath(mountPoint)} squashfs ro,loop,nosuid,nodev 0 0`;
 }
 
 function planned(packed: PackResult, inPlace: boolean): InstallResult {

@@ -48,7 +48,7 @@ async function mountOne(context: Context, release: string): Promise<MountOutcome
 async function mountLocked(context: Context, release: string): Promise<MountOutcome> {
 	const { image, mountPoint } = (await findImage(context, release)).paths;
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
-		const mounter = chooseMounter(context.probe);
+		const mounter = chooseMounter(context.probe, context.layout, context.warn);
 		assertNotStale(release, await statTarget(mountPoint, image), mountPoint);
 		const made = (await lstatIfExists(mountPoint)) === undefined;
 		await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
@@ -65,7 +65,7 @@ async function mountLocked(context: Context, release: string): Promise<MountOutc
 /** The same checks as the real work. */
 async function planned(context: Context, release: string): Promise<MountOutcome> {
 	const { image, mountPoint } = (await findImage(context, release)).paths;
-	chooseMounter(context.probe);
+	chooseMounter(context.probe, context.layout);
 	const status = await statTarget(mountPoint, image);
 	assertNotStale(release, status, mountPoint);
 	const outcome = { release, image, target: mountPoint };

@@ -5,7 +5,9 @@
  */
 
 import { byRelease, type Entry, leftovers, scan, withoutImage } from "../catalog.ts";
-import { type ReleasePaths, releasePaths } from "../layout.ts";
+import { type Layout, type ReleasePaths, releasePaths } from "../layout.ts";
+import { enabledInits, type Init } from "../mount/boot.ts";
+import { BOOT_RULE, hasRule, readPolicy } from "../mount/helper-policy.ts";
 import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.ts";
 import { statTarget, type TargetStatus } from "../system/native.ts";
 import { type Build, buildsOf, findAllBuilds, followLink } from "./builds.ts";
@@ -28,7 +30,7 @@ export interface ReleaseStatus {
 	/** /usr/src/linux points to one of its build directories. */
 	selected: boolean;
 	/** What mounts it after a boot. */
-	boot: "fstab" | "no";
+	boot: "fstab" | Init | "no";
 	/** What is wrong or unfinished, one sentence each. */
 	problems: string[];
 }
@@ -48,6 +50,8 @@ interface Surroundings {
 	/** Where /usr/src/linux leads. */
 	selected: string | undefined;
 	fstab: string;
+	/** Whose service mounts every image. */
+	service: Init | undefined;
 }
 
 export async function status(options: CommonOptions = {}): Promise<Status> {
@@ -55,7 +59,8 @@ export async function status(options: CommonOptions = {}): Promise<Status> {
 	const link = await readLinkIfExists(layout.link);
 	const selected = link === undefined ? undefined : await followLink(layout, link);
 	const fstab = (await readIfExists(layout.fstab))?.toString("utf8") ?? "";
-	const around = { builds: await findAllBuilds(layout), selected, fstab };
+	const service = await bootService(layout);
+	const around = { builds: await findAllBuilds(layout), selected, fstab, service };
 	const entries = await scan(layout);
 	const known = new Set(entries.map(({ release }) => release));
 	const marked = around.builds.flatMap(({ stamp }) => stamp?.release ?? []);
@@ -101,7 +106,7 @@ async function describeRest(paths: ReleasePaths, around: Surroundings): Promise<
 	return { ...surroundings(paths, target, around), state, imageBytes: 0, problems: found };
 }
 
-function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selected, fstab }: Surroundings) {
+function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selected, fstab, service }: Surroundings) {
 	const { release, image, mountPoint } = paths;
 	const own = buildsOf(builds, release);
 	return {
@@ -116,8 +121,15 @@ function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selec
 			ours: stamp !== undefined,
 		})),
 		selected: own.some(({ path }) => selected === path),
-		boot: isInFstab(fstab, mountPoint) ? ("fstab" as const) : ("no" as const),
+		boot: isInFstab(fstab, mountPoint) ? ("fstab" as const) : (service ?? ("no" as const)),
 	};
+}
+
+/** Only where all of it is there: the init system's files, the rule and the program. */
+async function bootService(layout: Layout): Promise<Init | undefined> {
+	const [first] = await enabledInits(layout.root);
+	const ready = hasRule(await readPolicy(layout.policyFile), BOOT_RULE);
+	return ready && (await lstatIfExists(layout.helper)) !== undefined ? first : undefined;
 }
 
 function isInFstab(fstab: string, mountPoint: string): boolean {

@@ -63,7 +63,7 @@ async function umountOne(context: Context, release: string, options: UmountOptio
 		const file = await mountedFile(context, paths, options);
 		if (file === undefined) return { ...outcome, already: true };
 		return await context.step("umount", paths.mountPoint, async () => {
-			const mounter = chooseMounter(context.probe);
+			const mounter = chooseMounter(context.probe, context.layout, context.warn);
 			const { stillHeld } = await mounter.umount(paths.mountPoint, { lazy: options.lazy ?? false, expect: file });
 			if (stillHeld) {
 				context.warn(`the image is off ${paths.mountPoint}, but still held elsewhere (another mount namespace?)`);

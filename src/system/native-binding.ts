@@ -16,7 +16,7 @@ import type {
 	TargetStatus,
 	UmountResult,
 } from "./native-mount-types.ts";
-import type { Comparison, FileId, NativePath, RemoveResult, TreeList } from "./native-types.ts";
+import type { Comparison, FileCapabilities, FileId, NativePath, RemoveResult, TreeList } from "./native-types.ts";
 
 type Path = NativePath | undefined;
 
@@ -48,6 +48,8 @@ export interface Addon {
 	resolveInRoot(root: Path, path: Path): Promise<NativePath>;
 	flushFile(path: Path): Promise<void>;
 	holders(path: Path): Promise<Holder[]>;
+	fileCapabilities(path: Path): Promise<FileCapabilities | undefined>;
+	setFileCapabilities(path: Path, permitted: number): Promise<void>;
 	foreignEntries(path: Path, uid: number): Promise<string[]>;
 	tryLock(path: Path): Promise<number>;
 	unlock(token: number): void;

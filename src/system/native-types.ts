@@ -119,6 +119,14 @@ export interface RemoveRequest extends LongWork {
 	keep?: readonly NativePath[] | undefined;
 }
 
+/** A file's capabilities(7), as sets of bits: 1 << number. */
+export interface FileCapabilities {
+	permitted: number;
+	inheritable: number;
+	/** Raised at exec ("+ep"); else the program raises them itself. */
+	effective: boolean;
+}
+
 export interface RemoveResult {
 	removed: number;
 	/** Paths (relative, escaped) that stay because they changed or are new; the first 1000. */

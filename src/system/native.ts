@@ -10,6 +10,7 @@ import { addon, call, callLong, path } from "./native-load.ts";
 import type {
 	CompareRequest,
 	Comparison,
+	FileCapabilities,
 	ImageListRequest,
 	NativePath,
 	RemoveRequest,
@@ -101,4 +102,14 @@ export function unlock(token: number): void {
 /** Entries at or below `top` that are not `uid`'s or that others than `uid` may write; the first 20, escaped. */
 export function foreignEntries(top: NativePath, uid: number): Promise<string[]> {
 	return call((native) => native.foreignEntries(path(top), uid));
+}
+
+/** The capabilities of a regular file; undefined where it has none. A link is refused (ELOOP). */
+export function fileCapabilities(file: NativePath): Promise<FileCapabilities | undefined> {
+	return call((native) => native.fileCapabilities(path(file)));
+}
+
+/** Gives a regular file exactly these permitted capabilities (a sum of 1 << number); 0 takes all. EPERM, ENOTSUP. */
+export function setFileCapabilities(file: NativePath, permitted: number): Promise<void> {
+	return call((native) => native.setFileCapabilities(path(file), permitted));
 }

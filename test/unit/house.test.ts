@@ -81,6 +81,13 @@ describe("the house", () => {
 		expect(broken).toEqual([]);
 	});
 
+	it("keeps the add-on and the helper apart", () => {
+		const found = [below("native/addon", /\.(?:cpp|h)$/), below("native/helper", /\.(?:cpp|h)$/)].map((sources) =>
+			sources.filter(({ text }) => /#include "\.\.\/(?!core\/)/.test(text)),
+		);
+		expect(found).toEqual([[], []]);
+	});
+
 	it("keeps native/core free of Node", () => {
 		const core = below("native/core", /\.(?:cpp|h)$/);
 		expect(core.length).toBeGreaterThan(20);

@@ -1,0 +1,151 @@
+// ksquash-helper [--json] mount|umount|status NAME · boot · unboot · status · --version
+// Made safe first, then the arguments, then the policy, then the work. Leaves each of these to its own file.
+#include "boot.h"
+#include "privilege.h"
+#include "sanitize.h"
+#include "status.h"
+#include "verbs.h"
+
+#include <syslog.h>
+#include <unistd.h>
+
+#ifndef KSQUASH_VERSION
+#error "KSQUASH_VERSION comes from package.json by the build"
+#endif
+
+namespace ksquash::helper {
+
+namespace {
+
+constexpr const char* policyPath = "/etc/ksquash/helper.conf";
+constexpr size_t maxGroups = 65536; // NGROUPS_MAX
+
+// Static: no input makes the heap grow.
+char policyText[maxPolicySize + 1];
+gid_t groupIds[maxGroups + 1];
+Policy policy;
+
+constexpr const char* usage =
+    "ksquash-helper [--json] mount|umount|status NAME, or status, boot, unboot, --version";
+
+struct Arguments {
+    bool json = false;
+    std::string_view verb;
+    std::string_view name;
+    bool hasName = false;
+};
+
+// False for anything that is not exactly one of the forms.
+bool parseArguments(int count, char** values, Arguments& out) {
+    int at = 1;
+    if (at < count && values[at] == std::string_view("--json")) {
+        out.json = true;
+        ++at;
+    }
+    if (at >= count) {
+        return false;
+    }
+    out.verb = values[at++];
+    out.hasName = at < count;
+    if (out.hasName) {
+        out.name = values[at++];
+    }
+    bool one = out.verb == "mount" || out.verb == "umount" || out.verb == "status";
+    bool none = out.verb == "boot" || out.verb == "unboot" || out.verb == "--version" || out.verb == "status";
+    return at >= count && (out.hasName ? one && isName(out.name) : none);
+}
+
+Caller whoCalls() {
+    int count = getgroups(static_cast<int>(maxGroups), groupIds);
+    size_t all = count < 0 ? 0 : static_cast<size_t>(count);
+    groupIds[all++] = getgid();
+    return Caller{getuid(), {groupIds, all}};
+}
+
+// Nothing when the policy is good; else the outcome to end with.
+std::optional<Outcome> loadPolicy() {
+    auto size = readPolicy(policyPath, policyText);
+    if (!size) {
+        const SysError& error = size.error();
+        // A policy that others can write is unsafe, and everybody may know it; none at all permits nothing.
+        bool unsafe = error.step == std::string_view("place") && error.code == EPERM;
+        if (unsafe || error.code == ELOOP) {
+            std::string why = unsafe ? error.reason : "is a symbolic link";
+            return failure(exitData, "the policy is unsafe: " + error.path + " " + why);
+        }
+        return refusal("", error);
+    }
+    PolicyError wrong = parsePolicy({policyText, *size}, policy);
+    if (wrong.reason == nullptr) {
+        return std::nullopt;
+    }
+    std::string line = wrong.line == 0 ? "" : ", line " + std::to_string(wrong.line);
+    return failure(exitData, std::string(policyPath) + line + ": " + wrong.reason);
+}
+
+Outcome single(std::string_view verb, const Caller& caller, std::string_view name) {
+    return verb == "mount"    ? mountName(policy, caller, name)
+           : verb == "umount" ? umountName(policy, caller, name)
+                              : statusName(policy, caller, name);
+}
+
+int work(const Arguments& args) {
+    Caller caller = whoCalls();
+    std::optional<Outcome> wrong;
+    if (inUserNamespace()) {
+        // Whoever made the namespace chose what is root and what /etc is: nothing read here means anything.
+        wrong = failure(exitPrivilege, "CAP_SYS_ADMIN is missing: this process is in a user namespace");
+    } else {
+        wrong = loadPolicy();
+    }
+    if (args.verb == "status" && !args.hasName) {
+        return describe(policy, caller, wrong, args.json);
+    }
+    bool all = args.verb == "boot" || args.verb == "unboot";
+    if (!wrong && all && caller.uid != 0) {
+        wrong = failure(exitPrivilege, "only root may do this");
+    }
+    if (!wrong && all) {
+        if (std::string missing = missingPrivilege(); !missing.empty()) {
+            wrong = failure(exitPrivilege, std::move(missing));
+        } else {
+            return args.verb == "boot" ? bootAll(policy, args.json) : unbootAll(policy, args.json);
+        }
+    }
+    Outcome outcome = wrong ? std::move(*wrong) : single(args.verb, caller, args.name);
+    outcome.name = args.name;
+    report(std::string(args.verb).c_str(), outcome, args.json);
+    return outcome.status;
+}
+
+int run(int count, char** values) {
+    if (!beginUnprivileged() || !sanitize()) {
+        return exitPrivilege;
+    }
+    openlog("ksquash-helper", LOG_PID, LOG_AUTHPRIV);
+    Arguments args;
+    if (!parseArguments(count, values, args)) {
+        std::string_view given = count > 1 ? values[count - 1] : "";
+        syslog(LOG_AUTHPRIV | LOG_NOTICE, "uid %u: wrong arguments, the last one: %s", getuid(),
+               printable(given.substr(0, 256)).c_str());
+        if (args.json) {
+            print(STDOUT_FILENO, toJson(failure(exitUsage, usage)) + "\n");
+        } else {
+            print(STDERR_FILENO, std::string("usage: ") + usage + "\n");
+        }
+        return exitUsage;
+    }
+    if (args.verb == "--version") {
+        print(STDOUT_FILENO, "ksquash-helper " KSQUASH_VERSION "\n");
+        return exitOk;
+    }
+    return work(args);
+}
+
+} // namespace
+
+} // namespace ksquash::helper
+
+int main(int argc, char** argv) {
+    return ksquash::helper::run(argc, argv);
+}

@@ -1,0 +1,188 @@
+// Statuses from errors, and the three ways out: JSON, a line, the log.
+#include "outcome.h"
+
+#include <cstring>
+#include <syslog.h>
+#include <unistd.h>
+
+namespace ksquash::helper {
+
+namespace {
+
+bool isOneOf(int code, std::initializer_list<int> codes) {
+    for (int each : codes) {
+        if (each == code) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
+
+int statusOf(const SysError& error) {
+    std::string_view step = error.step;
+    // What the caller's limits or a full machine cause says nothing about the image.
+    if (isOneOf(error.code, {EMFILE, ENFILE, ENOMEM, EINTR})) {
+        return exitBusy;
+    }
+    if (step == "superblock" || step == "probe-read") {
+        return exitData;
+    }
+    if (step == "create" && !isOneOf(error.code, {EPERM, EBUSY})) {
+        // fs/squashfs/super.c: "Filesystem uses "xz" compression. This is not supported".
+        return contains(error.kernelLog, "not supported") ? exitUnavailable : exitData;
+    }
+    if (step == "target" || (step == "umount" && error.code == EINVAL)) {
+        return exitOccupied;
+    }
+    if (isOneOf(error.code, {EPERM, EACCES})) {
+        return exitPrivilege;
+    }
+    if (isOneOf(error.code, {ENOENT, ENXIO, ENODEV, ENOSYS, ENOTBLK})) {
+        return exitUnavailable;
+    }
+    return exitBusy;
+}
+
+void append(std::string& out, const char* key, const std::string& value) {
+    if (!value.empty()) {
+        out += ",\"" + std::string(key) + "\":" + quoted(value);
+    }
+}
+
+const char* boolean(bool value) {
+    return value ? "true" : "false";
+}
+
+} // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        size_t space = text.find(' ');
+        out += escapePath(text.substr(0, space));
+        out += space == std::string_view::npos ? "" : " ";
+        text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+    }
+    return out;
+}
+
+Outcome notPermitted(std::string detail) {
+    Outcome out = failure(exitNotPermitted, "not permitted");
+    out.detail = std::move(detail);
+    return out;
+}
+
+Outcome failure(int status, std::string message) {
+    Outcome out;
+    out.status = status;
+    out.message = std::move(message);
+    return out;
+}
+
+Outcome failure(const SysError& error) {
+    std::string text = error.reason;
+    if (text.empty()) {
+        text = std::string(error.syscall) + (*error.step ? " (" + std::string(error.step) + ")" : "") +
+               " failed: " + strerrorname_np(error.code);
+    }
+    if (!error.kernelLog.empty()) {
+        text += "; the kernel says: " + error.kernelLog;
+    }
+    Outcome out = failure(statusOf(error), std::move(text));
+    out.detail = error.path;
+    return out;
+}
+
+std::string quoted(std::string_view text) {
+    static constexpr char hex[] = "0123456789abcdef";
+    std::string out = "\"";
+    std::string safe = isUtf8(text) ? std::string(text) : escapePath(text);
+    for (char c : safe) {
+        auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out += "\\u00";
+            out += hex[byte >> 4U];
+            out += hex[byte & 15U];
+        } else {
+            out += c;
+        }
+    }
+    return out + "\"";
+}
+
+std::string toJson(const Outcome& outcome) {
+    std::string out =
+        "{\"status\":" + std::to_string(outcome.status) + ",\"version\":\"" KSQUASH_VERSION "\"";
+    append(out, "name", outcome.name);
+    append(out, "result", outcome.result);
+    append(out, "image", outcome.image);
+    append(out, "target", outcome.target);
+    append(out, "device", outcome.device);
+    append(out, "file", outcome.file ? outcome.file->text() : std::string());
+    append(out, "mountId", outcome.mountId == 0 ? std::string() : std::to_string(outcome.mountId));
+    if (outcome.mayUmount) {
+        out += std::string(",\"mayUmount\":") + boolean(*outcome.mayUmount);
+    }
+    if (outcome.stillHeld) {
+        out += std::string(",\"stillHeld\":") + boolean(*outcome.stillHeld);
+    }
+    append(out, "message", outcome.message);
+    append(out, "detail", getuid() == 0 ? outcome.detail : std::string());
+    return out + "}";
+}
+
+std::string toText(const Outcome& outcome) {
+    std::string out = outcome.name.empty() ? "" : outcome.name + ": ";
+    if (outcome.status == exitOk) {
+        out += outcome.result;
+        out += outcome.target.empty() ? "" : " on " + outcome.target;
+        out += outcome.device.empty() ? "" : " (" + outcome.device + ")";
+        out += outcome.stillHeld == true ? "; its loop device is still held elsewhere" : "";
+        return out;
+    }
+    out += printable(outcome.message);
+    if (getuid() == 0 && !outcome.detail.empty()) {
+        out += " (" + printable(outcome.detail) + ")";
+    }
+    return out;
+}
+
+void print(int fd, std::string_view text) {
+    while (!text.empty()) {
+        ssize_t wrote = write(fd, text.data(), text.size());
+        if (wrote < 0 && errno == EINTR) {
+            continue;
+        }
+        if (wrote <= 0) {
+            return; // a reader that went away, or a full disk: the exit status still tells
+        }
+        text.remove_prefix(static_cast<size_t>(wrote));
+    }
+}
+
+void log(const char* verb, const Outcome& outcome) {
+    int level = outcome.status == exitOk ? LOG_INFO : LOG_NOTICE;
+    syslog(LOG_AUTHPRIV | level, "uid %u: %s %s: %s%s%s", getuid(), verb, printable(outcome.name).c_str(),
+           outcome.status == exitOk ? outcome.result : printable(outcome.message).c_str(),
+           outcome.detail.empty() ? "" : ": ", printable(outcome.detail).c_str());
+}
+
+void report(const char* verb, const Outcome& outcome, bool json) {
+    log(verb, outcome);
+    if (json) {
+        print(STDOUT_FILENO, toJson(outcome) + "\n");
+    } else if (outcome.status == exitOk) {
+        print(STDOUT_FILENO, toText(outcome) + "\n");
+    } else {
+        print(STDERR_FILENO, "ksquash-helper: " + toText(outcome) + "\n");
+    }
+}
+
+} // namespace ksquash::helper

@@ -1,0 +1,80 @@
+// Builds build/helper/ksquash-helper: the static executable, from native/helper and what it uses of native/core.
+// An incremental build; CMakeLists.txt makes the same one. --check-by-name makes the variant that the test of the
+// swap race must catch: what it checks is not what it mounts.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "..");
+const variant = process.argv.includes("--check-by-name") ? "KSQUASH_TEST_CHECK_BY_NAME" : undefined;
+const output = join(root, "build/helper", variant === undefined ? "ksquash-helper" : "check-by-name");
+const objects = join(root, "build/helper/objects");
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+const core = [
+	...["capabilities", "detached", "file", "lock", "loop", "magic", "mountinfo", "options", "superblock", "sys"],
+	...["tables", "walk"],
+].map((name) => join(root, "native/core", `${name}.cpp`));
+const own = below("native/helper").filter((path) => path.endsWith(".cpp"));
+const headers = [...below("native/helper"), ...below("native/core")].filter((path) => path.endsWith(".h"));
+const newestHeader = Math.max(
+	...[...headers, join(root, "package.json"), import.meta.filename].map((path) => statSync(path).mtimeMs),
+);
+
+const compiler = process.env.CXX ?? "g++";
+const flags = [
+	...["-std=c++20", "-Os", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections"],
+	...["-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"],
+	...["-Wall", "-Wextra", "-Wconversion", "-Wno-restrict", `-DKSQUASH_VERSION="${version}"`],
+];
+
+function below(directory) {
+	return readdirSync(join(root, directory)).map((name) => join(root, directory, name));
+}
+
+/** A source that knows the variant's macro has an object of its own for it. */
+function plan(source) {
+	const concerned = variant !== undefined && readFileSync(source, "utf8").includes(variant);
+	const name = source.slice(join(root, "native").length + 1).replaceAll("/", "-");
+	const object = join(objects, `${name}${concerned ? ".variant" : ""}.o`);
+	return { source, object, defines: concerned ? [`-D${variant}`] : [] };
+}
+
+function isStale({ source, object }) {
+	if (!existsSync(object)) return true;
+	const made = statSync(object).mtimeMs;
+	return made < newestHeader || made < statSync(source).mtimeMs;
+}
+
+function compile({ source, object, defines }) {
+	return new Promise((done, fail) => {
+		const child = spawn(compiler, [...flags, ...defines, "-c", source, "-o", object], { stdio: "inherit" });
+		child.once("error", fail);
+		child.once("close", (status) => (status === 0 ? done() : fail(new Error(`${source}: status ${status}`))));
+	});
+}
+
+const units = [...core, ...own].map(plan);
+const stale = units.filter(isStale);
+if (
+	stale.length > 0 ||
+	!existsSync(output) ||
+	units.some(({ object }) => statSync(object).mtimeMs > statSync(output).mtimeMs)
+) {
+	mkdirSync(objects, { recursive: true });
+	const worker = async () => {
+		for (let unit = stale.pop(); unit !== undefined; unit = stale.pop()) await compile(unit);
+	};
+	await Promise.all(Array.from({ length: availableParallelism() }, worker));
+	const link = [
+		"-static",
+		"-s",
+		"-Wl,--gc-sections,-z,relro,-z,now",
+		...units.map(({ object }) => object),
+		"-o",
+		output,
+	];
+	const { status, error } = spawnSync(compiler, link, { stdio: "inherit" });
+	if (error !== undefined || status !== 0) throw error ?? new Error(`linking ${output}: status ${status}`);
+}

@@ -1,0 +1,145 @@
+/**
+ * What starts `ksquash-helper boot`: the files of share/ for each init system, put in place and taken away by their list.
+ *
+ * Owns: which file goes where. Leaves to others: the policy's rule, and which init system is meant.
+ */
+
+import { lstat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { KsquashError } from "../errors.ts";
+import {
+	makeDirectory,
+	readIfExists,
+	readLinkIfExists,
+	swapSymlink,
+	unlinkIfExists,
+	writeFileAtomic,
+} from "../system/files.ts";
+import { escapePath } from "../system/list.ts";
+import { resolveInRoot } from "../system/native.ts";
+import { ownPackage } from "../system/package.ts";
+
+export type Init = "systemd" | "openrc" | "local.d";
+export const inits: readonly Init[] = ["systemd", "openrc", "local.d"];
+
+interface Part {
+	/** Below share/; absent for a link. */
+	source?: string;
+	/** Below the root. */
+	path: string;
+	mode?: number;
+	/** What the link says. */
+	link?: string;
+}
+
+/** The link is last: only a whole installation is enabled. */
+const parts: Readonly<Record<Init, readonly Part[]>> = {
+	systemd: [
+		{ source: "systemd/ksquash.service", path: "/etc/systemd/system/ksquash.service", mode: 0o644 },
+		{ path: "/etc/systemd/system/multi-user.target.wants/ksquash.service", link: "../ksquash.service" },
+	],
+	openrc: [
+		{ source: "openrc/ksquash", path: "/etc/init.d/ksquash", mode: 0o755 },
+		{ path: "/etc/runlevels/boot/ksquash", link: "/etc/init.d/ksquash" },
+	],
+	"local.d": [
+		{ source: "local.d/ksquash.stop", path: "/etc/local.d/ksquash.stop", mode: 0o755 },
+		{ source: "local.d/ksquash.start", path: "/etc/local.d/ksquash.start", mode: 0o755 },
+	],
+};
+
+/** What tells a file of ours, of whatever version. */
+const MARK = '# Installed by "ksquash boot enable"';
+
+/** Signs of each init system, in the order in which they count: what runs first, then what is installed. */
+const signs: readonly [string, Init][] = [
+	["/run/systemd/system", "systemd"],
+	["/run/openrc", "openrc"],
+	["/sbin/openrc-run", "openrc"],
+	["/usr/lib/systemd/systemd", "systemd"],
+	["/lib/systemd/systemd", "systemd"],
+	["/etc/local.d", "local.d"],
+];
+
+/** The init system, and whether it runs now (below another root none does); undefined where none is found. */
+export async function detectInit(root: string): Promise<{ init: Init; runs: boolean } | undefined> {
+	for (const [sign, init] of signs) {
+		const path = await resolveInRoot(root, sign);
+		const there = await lstat(path).then(
+			() => true,
+			() => false,
+		);
+		if (there) return { init, runs: sign.startsWith("/run/") };
+	}
+	return undefined;
+}
+
+/** For those who want no service at all. fstab(5) has the octal escapes of mountinfo. */
+export function fstabLine(image: string, mountPoint: string): string {
+	return `${escapePath(image)} ${escapePath(mountPoint)} squashfs ro,loop,nosuid,nodev,nofail 0 0`;
+}
+
+/** The init systems whose files are all there. */
+export async function enabledInits(root: string): Promise<Init[]> {
+	const found: Init[] = [];
+	for (const init of inits) {
+		const states = await Promise.all(parts[init].map(async (part) => await stateOf(root, part)));
+		if (states.every((state) => state === "ours" || state === "current")) found.push(init);
+	}
+	return found;
+}
+
+/** The paths that were written. Throws ERR_KSQUASH_OCCUPIED for a file that is not ours, before anything is written. */
+export async function enableInit(root: string, init: Init, dryRun: boolean): Promise<string[]> {
+	const done: string[] = [];
+	const states = await Promise.all(parts[init].map(async (part) => await stateOf(root, part)));
+	for (const [i, { path }] of parts[init].entries()) {
+		if (states[i] !== "foreign") continue;
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there, and not ksquash's`, { path });
+	}
+	for (const [i, part] of parts[init].entries()) {
+		if (states[i] === "current") continue;
+		const path = await resolveInRoot(root, part.path);
+		done.push(path);
+		if (dryRun) continue;
+		await makeDirectory(dirname(path));
+		if (part.link !== undefined) await swapSymlink(path, part.link);
+		else await writeFileAtomic(path, await sourceOf(part), { mode: part.mode ?? 0o644, uid: 0, gid: 0 });
+	}
+	return done;
+}
+
+/** Removes what is ours of every init system, links first; the paths. */
+export async function disableInits(root: string, dryRun: boolean): Promise<string[]> {
+	const done: string[] = [];
+	for (const part of inits.flatMap((init) => parts[init].toReversed())) {
+		const state = await stateOf(root, part);
+		if (state === "absent" || state === "foreign") continue;
+		const path = await resolveInRoot(root, part.path);
+		if (!dryRun) await unlinkIfExists(path);
+		done.push(path);
+	}
+	return done;
+}
+
+type State = "absent" | "current" | "ours" | "foreign";
+
+async function stateOf(root: string, part: Part): Promise<State> {
+	const path = await resolveInRoot(root, part.path);
+	const link = await readLinkIfExists(path);
+	if (part.link !== undefined) {
+		if (link !== undefined) return basename(link) === basename(part.link) ? "current" : "foreign";
+	} else if (link !== undefined) return "foreign";
+	const bytes = await readIfExists(path);
+	if (bytes === undefined) return "absent";
+	if (part.link !== undefined) return "foreign";
+	if (bytes.equals(await sourceOf(part))) return "current";
+	return bytes.toString("latin1").includes(MARK) ? "ours" : "foreign";
+}
+
+async function sourceOf({ source = "" }: Part): Promise<Buffer> {
+	const path = join(ownPackage().root, "share", source);
+	const bytes = await readIfExists(path);
+	if (bytes === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", `the package has no ${path}`);
+	return bytes;
+}

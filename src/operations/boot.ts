@@ -1,0 +1,131 @@
+/**
+ * boot: images mounted after every boot, by whatever init system there is, without Node.
+ *
+ * Owns: what is enabled and the order of it. Leaves to others: the init systems' files, the executable and the policy's
+ * text (src/mount), and the mounting itself (native/helper/boot).
+ */
+
+import { scan } from "../catalog.ts";
+import { KsquashError } from "../errors.ts";
+import { insideRoot } from "../layout.ts";
+import { detectInit, disableInits, enabledInits, enableInit, fstabLine, type Init, inits } from "../mount/boot.ts";
+import { BOOT_RULE, dropRule, hasRule, readPolicy, setRule } from "../mount/helper-policy.ts";
+import { installedHelper, placeHelper, removeHelper } from "../mount/helper-program.ts";
+import { attempt } from "../system/failure.ts";
+import { run, which } from "../system/run.ts";
+import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+
+export interface BootEnableOptions extends CommonOptions {
+	/** Found by itself when absent. */
+	init?: Init | undefined;
+}
+
+export interface BootChange {
+	/** What was done (with dryRun: what would be), one sentence each; empty when there was nothing to do. */
+	did: string[];
+	dryRun: boolean;
+	init?: Init;
+}
+
+export interface BootStatus {
+	/** Whose files are in place. */
+	enabled: Init[];
+	/** What this system seems to be started by. */
+	detected?: Init;
+	/** The policy has the rule, and the executable is there. */
+	ready: boolean;
+	/** What is missing for the images to be mounted. */
+	problems: string[];
+	/** The lines of /etc/fstab that would mount what there is now, without any of this. */
+	fstab: string[];
+}
+
+/** Throws ERR_KSQUASH_PRIVILEGE, ERR_KSQUASH_OCCUPIED; ERR_KSQUASH_USAGE where no init system is found. */
+export async function bootEnable(options: BootEnableOptions = {}): Promise<BootChange> {
+	const context = await openContext(options);
+	assertRoot();
+	const { layout, dryRun } = context;
+	const init = options.init ?? (await detectInit(layout.root))?.init;
+	if (init === undefined) {
+		throw new KsquashError("ERR_KSQUASH_USAGE", "no init system was found that ksquash knows", {
+			hint: `name one with --init ${inits.join("|")}, or add the fstab lines that ksquash boot status prints`,
+		});
+	}
+	const change: BootChange = { did: [], dryRun, init };
+	await withLock(context, "helper", async () => {
+		if (!(await installedHelper(layout.helper))?.current) {
+			change.did.push(`put ${layout.helper} (root, 0755)`);
+			if (!dryRun) await attempt(`install ${layout.helper}`, placeHelper(layout.helper));
+		}
+		// No uids and no gids: root's alone.
+		const rule = { name: BOOT_RULE, directory: insideRoot(layout, layout.sourceDir) };
+		if (await setRule(layout.policyFile, rule, dryRun)) {
+			change.did.push(`write [rule ${BOOT_RULE}] to ${layout.policyFile}`);
+		}
+		const written = await enableInit(layout.root, init, dryRun);
+		change.did.push(...written.map((path) => `put ${path}`));
+		if (written.length > 0) await reload(context, init);
+	});
+	return change;
+}
+
+/** Takes away what boot enable made, for whatever init system; what is mounted stays mounted. */
+export async function bootDisable(options: CommonOptions = {}): Promise<BootChange> {
+	const context = await openContext(options);
+	assertRoot();
+	const { layout, dryRun } = context;
+	const change: BootChange = { did: [], dryRun };
+	await withLock(context, "helper", async () => {
+		const before = await enabledInits(layout.root);
+		const removed = await disableInits(layout.root, dryRun);
+		change.did.push(...removed.map((path) => `remove ${path}`));
+		if (await dropRule(layout.policyFile, BOOT_RULE, dryRun)) {
+			change.did.push(`take [rule ${BOOT_RULE}] out of ${layout.policyFile}`);
+		}
+		const installed = await installedHelper(layout.helper);
+		if (installed !== undefined && !installed.capable) {
+			change.did.push(`remove ${layout.helper}`);
+			if (!dryRun) await removeHelper(layout.helper);
+		}
+		if (before.includes("systemd")) await reload(context, "systemd");
+	});
+	return change;
+}
+
+export async function bootStatus(options: CommonOptions = {}): Promise<BootStatus> {
+	const { layout } = await openContext(options);
+	const enabled = await enabledInits(layout.root);
+	const detected = await detectInit(layout.root);
+	const problems: string[] = [];
+	const fstab = (await scan(layout)).map(({ paths }) =>
+		fstabLine(insideRoot(layout, paths.image), insideRoot(layout, paths.mountPoint)),
+	);
+	if (enabled.length === 0) problems.push("it is not enabled (ksquash boot enable)");
+	else {
+		if (!hasRule(await readPolicy(layout.policyFile), BOOT_RULE)) {
+			problems.push(`${layout.policyFile} has no [rule ${BOOT_RULE}] (ksquash boot enable)`);
+		}
+		const installed = await installedHelper(layout.helper);
+		if (installed === undefined) problems.push(`${layout.helper} is missing (ksquash boot enable)`);
+		else if (!installed.current) problems.push(`${layout.helper} is of another version (ksquash boot enable)`);
+		if (detected?.runs && !enabled.includes(detected.init)) {
+			problems.push(`this system is started by ${detected.init}, and it is enabled for ${enabled.join(", ")}`);
+		}
+	}
+	return { enabled, ...(detected ? { detected: detected.init } : {}), ready: problems.length === 0, problems, fstab };
+}
+
+/** A running systemd reads its units again; it starts nothing by that. */
+async function reload({ layout, dryRun, warn }: Context, init: Init): Promise<void> {
+	if (init !== "systemd" || dryRun || layout.root !== "/" || which("systemctl") === undefined) return;
+	try {
+		await run("systemctl", ["daemon-reload"], { timeoutMs: 30_000 });
+	} catch {
+		warn("systemctl daemon-reload failed: the unit counts from the next boot on");
+	}
+}
+
+function assertRoot(): void {
+	if (process.geteuid?.() === 0) return;
+	throw new KsquashError("ERR_KSQUASH_PRIVILEGE", "only root can change what happens at boot");
+}
