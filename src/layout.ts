@@ -151,6 +151,16 @@ export function temporaryImage(layout: Layout, key: string): string {
 	return join(layout.sourceDir, `.${key}${SUFFIX}.tmp`);
 }
 
+/** What the link of a build directory is called from when its removal begins until it goes. */
+export function removedName(name: string): string {
+	return `.${name}.removed`;
+}
+
+/** The name of the build directory whose removal had begun; undefined for other names. */
+export function nameOfRemoved(fileName: string): string | undefined {
+	return /^\.(build-.+)\.removed$/.exec(fileName)?.[1];
+}
+
 /** The lock under which /usr/src/linux is moved. */
 export const LINK_KEY = "link";
 

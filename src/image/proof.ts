@@ -7,7 +7,7 @@
 
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
-import { diffLists, withoutPaths } from "../system/list.ts";
+import { diffLists, partOf, withoutPaths } from "../system/list.ts";
 import { compareTree, type Difference, type LongWork, listTree, type TreeList } from "../system/native.ts";
 import type { ImageFormat } from "./format.ts";
 
@@ -44,7 +44,7 @@ export async function proveTree(request: TreeProof): Promise<Proof> {
 			listTree({ tree, exclude, signal, onProgress, ...jobs }),
 		);
 		const source = withoutPaths(all, request.without ?? []);
-		const proof = await proveList({ ...request, source, from: tree });
+		const proof = await proveList({ ...request, source, from: tree, subset: request.subset ?? false });
 		return { ...proof, ...(snapshot === undefined ? {} : { snapshot }) };
 	}
 	const subset = request.subset ?? false;
@@ -64,6 +64,8 @@ export interface ListProof extends LongWork {
 	source: TreeList;
 	/** What the source is called. */
 	from: string;
+	/** As in TreeProof. */
+	subset?: boolean;
 	mountable: boolean;
 }
 
@@ -73,7 +75,7 @@ export async function proveList(request: ListProof): Promise<Proof> {
 	const read = request.mountable
 		? await attempt(`read ${image} back`, listTree({ image, signal, onProgress }))
 		: await request.format.readBack(image, { signal });
-	assertEqual(source, read, image, from);
+	assertEqual(source, request.subset ? partOf(read, source) : read, image, from);
 	return { ...read, by: request.mountable ? "mount" : "stream" };
 }
 

@@ -11,16 +11,18 @@ import { dirname } from "node:path";
 import { surveyBuiltTree } from "../build/built-tree.ts";
 import { type Entry, findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
+import { compressors } from "../image/format.ts";
 import { proveTree } from "../image/proof.ts";
 import { squashfs } from "../image/squashfs.ts";
 import type { ReleasePaths } from "../layout.ts";
-import { chooseMounter } from "../mount/mounter.ts";
+import { chooseMounter, mountProblem } from "../mount/mounter.ts";
 import { VERSION_CONTROL } from "../source/tree.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, removeEmptyDirectory } from "../system/files.ts";
 import { escapeNative } from "../system/list.ts";
 import { flushFile, type NativePath, removeTree, renameNew } from "../system/native.ts";
 import type { Context } from "./context.ts";
+import { decompressorProblem } from "./decompressors.ts";
 
 export interface Replaced {
 	/** Entries that were removed. */
@@ -28,6 +30,8 @@ export interface Replaced {
 	/** What stays of the tree because it changed or never was in the image; below `rest`. */
 	kept: string[];
 	rest?: string;
+	/** There was no image: the tree is back in its place. */
+	restored?: true;
 }
 
 /** mkdir and its mode, whatever the umask: everybody may look into a mount point. */
@@ -84,7 +88,7 @@ export async function assertNothingAside(
 		if (await attempt(`remove the empty directory ${path}`, free)) continue;
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there: an earlier run kept it for ${mountPoint}`, {
 			path,
-			hint: "look at what is in it and move it away, or pack with --keep-source",
+			hint: "look at what is in it and move it away; packing with --keep-source does without it",
 		});
 	}
 }
@@ -115,10 +119,12 @@ export async function finishReplacement(
 	// A tree that is whole needs no image, and an image that is no good is none.
 	else if (entry?.info === undefined) return await restore(context, paths);
 	await ensureOnDisk(paths);
-	if (remount) await mountInPlace(context, paths);
-	if (!whole) return await finish(context, paths, true);
+	// What was begun without the right to mount is finished without it, too.
+	const mountable = await isMountable(context, entry);
+	if (remount && mountable) await mountInPlace(context, paths);
+	if (!whole) return await finish(context, paths, { begun: true, mountable });
 	if (rest) await assertNothingAside({ ...paths, setAside: paths.rest });
-	return await finish(context, paths, false);
+	return await finish(context, paths, { begun: false, mountable });
 }
 
 async function isAbsentOrEmpty(path: string): Promise<boolean> {
@@ -137,8 +143,18 @@ async function mountInPlace(context: Context, { image, mountPoint }: ReleasePath
 	await chooseMounter(context.probe).mount(image, mountPoint);
 }
 
+async function isMountable({ probe }: Context, entry: Entry | undefined): Promise<boolean> {
+	if (mountProblem(probe) !== undefined) return false;
+	const compressor = compressors.find((name) => name === entry?.info?.compressor);
+	return compressor !== undefined && (await decompressorProblem(compressor, [])) === undefined;
+}
+
 /** What differs from the image was changed by somebody: then all of it stays, and is named. */
-async function finish(context: Context, paths: ReleasePaths, begun: boolean): Promise<Replaced> {
+async function finish(
+	context: Context,
+	paths: ReleasePaths,
+	{ begun, mountable }: { begun: boolean; mountable: boolean },
+): Promise<Replaced> {
 	const tree = begun ? paths.rest : paths.setAside;
 	const built = begun ? undefined : await builtPart(context, paths);
 	let snapshot: Uint8Array | undefined;
@@ -151,7 +167,7 @@ async function finish(context: Context, paths: ReleasePaths, begun: boolean): Pr
 				exclude: VERSION_CONTROL,
 				subset: begun,
 				without: built?.out,
-				mountable: true,
+				mountable,
 				signal: context.signal,
 				onProgress: ({ bytes }) => tick({ done: bytes, unit: "bytes" }),
 			});
@@ -181,11 +197,11 @@ async function builtPart(
 }
 
 /** Without an image a whole tree goes back to its place. */
-async function restore(context: Context, { setAside, mountPoint }: ReleasePaths): Promise<undefined> {
+async function restore(context: Context, { setAside, mountPoint }: ReleasePaths): Promise<Replaced> {
 	await attempt(`remove the empty directory ${mountPoint}`, removeEmptyDirectory(mountPoint));
 	await attempt(`put ${setAside} back to ${mountPoint}`, renameNew(setAside, mountPoint));
 	context.warn(`an interrupted run had set the tree aside and there is no image: it is back in ${mountPoint}`);
-	return undefined;
+	return { removed: 0, kept: [], restored: true };
 }
 
 /** Throws ERR_KSQUASH_OCCUPIED for a rest whose image is gone or no good: nothing else has what it lacks. */

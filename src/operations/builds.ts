@@ -1,27 +1,30 @@
 /**
  * The build directories: found by name, known as ours by their stamp.
  *
- * Owns: finding them, also behind a link that --build-dir left. Leaves to others: what happens to them.
+ * Owns: finding them, also behind a link that --build-dir left, each of them once. Leaves to others: what happens to
+ * them.
  */
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { findOwner, type Owner } from "../build/ownership.ts";
 import { readStamp, type Stamp } from "../build/stamp.ts";
-import { buildName, type Layout, resolveLink } from "../layout.ts";
+import { buildName, type Layout, nameOfRemoved, resolveLink } from "../layout.ts";
 import { isSystemError } from "../system/failure.ts";
 import { lstatIfExists, pinDirectory, readLinkIfExists } from "../system/files.ts";
 import type { FileId } from "../system/native.ts";
 
 export interface Build {
-	/** In the source directory: the directory itself, or a link to it. */
+	/** In the source directory: the directory itself, or the first link to it. */
 	name: string;
 	/** The directory. */
 	path: string;
 	/** Its identity: on the way there may be directories of the owner's, who can swap what the path leads to. */
 	id: FileId;
-	/** The name is a link to the directory. */
-	linked: boolean;
+	/** Files in the source directory that are links to it. */
+	links: readonly string[];
+	/** `name` is one of them (or was, before its removal began): --build-dir left it. */
+	elsewhere: boolean;
 	owner: Owner;
 	/** undefined: it has no mark of ours. */
 	stamp: Stamp | undefined;
@@ -48,9 +51,20 @@ export async function findAllBuilds(layout: Layout, prefix = buildName("")): Pro
 		owners.set(key, found);
 		return await found;
 	};
-	const names = there.filter((name) => name.startsWith(prefix)).toSorted();
+	const names = there.filter((name) => (nameOfRemoved(name) ?? name).startsWith(prefix)).toSorted();
 	const builds = await Promise.all(names.map(async (name) => await readBuild(layout, name, ownerOf)));
-	return builds.filter((build) => build !== undefined);
+	return distinct(builds.filter((build) => build !== undefined));
+}
+
+/** One build for each directory: what has two names must not be saved and removed twice. */
+function distinct(found: readonly Build[]): Build[] {
+	const known = new Map<FileId, Build>();
+	// The directory's own name counts before a link's.
+	for (const build of found.toSorted((a, b) => a.links.length - b.links.length)) {
+		const first = known.get(build.id);
+		known.set(build.id, first === undefined ? build : { ...first, links: [...first.links, ...build.links] });
+	}
+	return [...known.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Where a link in the source directory leads, below the root; undefined when it leads nowhere. It may dangle. */
@@ -63,25 +77,32 @@ export async function followLink(layout: Layout, target: string): Promise<string
 	}
 }
 
+/** Is this one of its names? */
+export function isCalled({ name, links }: Build, wanted: string): boolean {
+	return name === wanted || links.includes(wanted);
+}
+
 export function isBelowRoot({ root }: Layout, path: string): boolean {
 	return root === "/" || path.startsWith(`${root}/`);
 }
 
 async function readBuild(
 	layout: Layout,
-	name: string,
+	file: string,
 	ownerOf: (uid: number, gid: number) => Promise<Owner>,
 ): Promise<Build | undefined> {
-	const at = join(layout.sourceDir, name);
+	const at = join(layout.sourceDir, file);
+	const name = nameOfRemoved(file) ?? file;
 	const target = await readLinkIfExists(at);
-	const linked = target !== undefined;
-	const path = linked ? await followLink(layout, target) : at;
+	if (target === undefined && name !== file) return undefined;
+	const path = target === undefined ? at : await followLink(layout, target);
 	const pinned = path === undefined ? undefined : await pinDirectory(path);
 	if (path === undefined || pinned === undefined) return undefined;
 	try {
 		const owner = await ownerOf(pinned.uid, pinned.gid);
 		const { stamp } = await readStamp(pinned.path, owner).catch(() => ({ stamp: undefined }));
-		return { name, path, id: pinned.id, linked, owner, stamp };
+		const elsewhere = target !== undefined;
+		return { name, path, id: pinned.id, links: elsewhere ? [file] : [], elsewhere, owner, stamp };
 	} finally {
 		await pinned.close();
 	}

@@ -17,7 +17,7 @@ import { findingLine, localVersionFragment, settingsFragment } from "../kconfig/
 import { buildName, type Layout } from "../layout.ts";
 import { attempt } from "../system/failure.ts";
 import { hasCode } from "../system/files.ts";
-import { type Build, findAllBuilds, findBuilds } from "./builds.ts";
+import { type Build, findAllBuilds, findBuilds, isCalled } from "./builds.ts";
 import type { Context } from "./context.ts";
 
 export interface FragmentOptions {
@@ -131,7 +131,7 @@ export async function findBuild(layout: Layout, name: string): Promise<Build> {
 	const wanted = buildName(name);
 	const variants = [...name.matchAll(/-/g)].map(({ index }) => name.slice(0, index));
 	for (const release of [name, ...variants]) {
-		const found = (await findBuilds(layout, release)).find((build) => build.name === wanted);
+		const found = (await findBuilds(layout, release)).find((build) => isCalled(build, wanted));
 		if (found !== undefined) return found;
 	}
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no build directory ${join(layout.sourceDir, wanted)}`, {

@@ -5,18 +5,23 @@
  */
 
 import { byRelease } from "../catalog.ts";
-import { type Layout, releaseAt, releasePaths } from "../layout.ts";
+import { buildName, type Layout, releaseAt, releasePaths } from "../layout.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink, unlinkIfExists } from "../system/files.ts";
 import { type Build, findAllBuilds, followLink } from "./builds.ts";
 
 /** Dangling, or a build directory with our mark, or the mount point of an image. */
 export async function isOwnLink(layout: Layout, target: string): Promise<boolean> {
+	if (!(await leadsSomewhere(layout, target))) return true;
 	const path = await followLink(layout, target);
-	if (path === undefined || (await lstatIfExists(path)) === undefined) return true;
 	const builds = await findAllBuilds(layout);
 	if (builds.some((build) => build.path === path && build.stamp !== undefined)) return true;
-	const release = releaseAt(layout, path);
+	const release = path === undefined ? undefined : releaseAt(layout, path);
 	return release !== undefined && (await lstatIfExists(releasePaths(layout, release).image)) !== undefined;
+}
+
+async function leadsSomewhere(layout: Layout, target: string): Promise<boolean> {
+	const path = await followLink(layout, target);
+	return path !== undefined && (await lstatIfExists(path)) !== undefined;
 }
 
 /** Does the link lead to one of these directories? Also when that one is behind a link of --build-dir. */
@@ -32,11 +37,15 @@ export async function leadsTo(layout: Layout, target: string, places: readonly s
  */
 export async function unselect(
 	layout: Layout,
+	release: string,
 	gone: readonly Build[],
 	places: readonly string[],
 ): Promise<string | undefined> {
 	const now = await readLinkIfExists(layout.link);
-	if (now === undefined || !(await leadsTo(layout, now, places))) return undefined;
+	if (now === undefined) return undefined;
+	// Its build directory may have gone before, by whomever.
+	const dangles = now === buildName(release) && !(await leadsSomewhere(layout, now));
+	if (!dangles && !(await leadsTo(layout, now, places))) return undefined;
 	const others = (await findAllBuilds(layout))
 		.filter(({ stamp, name }) => stamp !== undefined && !gone.some((build) => build.name === name))
 		.map(({ name }) => name);

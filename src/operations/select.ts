@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { buildName, LINK_KEY, releasePaths } from "../layout.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
-import { findBuilds } from "./builds.ts";
+import { assertRelease } from "../system/names.ts";
+import { findBuilds, isCalled } from "./builds.ts";
 import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "./context.ts";
 import { isOwnLink } from "./link.ts";
 import { LOCK_WAIT_MS } from "./mounted.ts";
@@ -55,6 +56,7 @@ export async function select(release: string, options: SelectOptions = {}): Prom
 /** Whether the link is to be moved (`moved`), and what it will say. */
 async function judge(context: Context, release: string, options: SelectOptions): Promise<SelectResult> {
 	const { layout } = context;
+	if (options.variant !== undefined) assertRelease(options.variant, "from --variant");
 	const target = buildName(release, options.variant);
 	const result = { release, link: layout.link, target, moved: false };
 	const stats = await lstatIfExists(layout.link);
@@ -73,7 +75,7 @@ async function judge(context: Context, release: string, options: SelectOptions):
 }
 
 async function assertBuild({ layout }: Context, release: string, name: string): Promise<void> {
-	const build = (await findBuilds(layout, release)).find((found) => found.name === name);
+	const build = (await findBuilds(layout, release)).find((found) => isCalled(found, name));
 	if (build?.stamp !== undefined) return;
 	const hint = `make it with: ksquash configure ${release}`;
 	if ((await lstatIfExists(join(layout.sourceDir, name))) === undefined) {

@@ -130,17 +130,38 @@ export function withoutPaths(list: TreeList, paths: readonly string[]): TreeList
 			if (out.has(path.slice(0, end))) return true;
 		return false;
 	};
-	const lines = Buffer.from(list.list).toString("utf8").split("\n").filter(Boolean);
-	const left = lines.filter((line) => !isOut(line.split(" ")[5] ?? ""));
-	const sizes = left.map((line) => (line.startsWith("f ") ? Number(line.split(" ")[2]) : 0));
+	return fromLines(linesOf(list).filter((line) => !isOut(pathOf(line))));
+}
+
+/** Of a list the paths that `part` has, too; a directory with its time there, for what is removed from it changes that. */
+export function partOf(list: TreeList, part: TreeList): TreeList {
+	const there = byPath(part);
+	const lines = linesOf(list).flatMap((line) => {
+		const other = there.get(pathOf(line))?.split(" ");
+		if (other === undefined) return [];
+		const fields = line.split(" ");
+		return fields[0] === "d" ? [fields.with(3, other[3] ?? "").join(" ")] : [line];
+	});
+	return fromLines(lines);
+}
+
+function linesOf(list: TreeList): string[] {
+	return Buffer.from(list.list).toString("utf8").split("\n").filter(Boolean);
+}
+
+function pathOf(line: string): string {
+	return line.split(" ")[5] ?? "";
+}
+
+function fromLines(lines: readonly string[]): TreeList {
+	const sizes = lines.map((line) => (line.startsWith("f ") ? Number(line.split(" ")[2]) : 0));
 	return {
-		entries: left.length,
+		entries: lines.length,
 		bytes: sizes.reduce((sum, size) => sum + size, 0),
-		list: Buffer.from(left.map((line) => `${line}\n`).join("")),
+		list: Buffer.from(lines.map((line) => `${line}\n`).join("")),
 	};
 }
 
 function byPath(list: TreeList): Map<string, string> {
-	const lines = Buffer.from(list.list).toString("utf8").split("\n");
-	return new Map(lines.filter(Boolean).map((line) => [line.split(" ")[5] ?? "", line]));
+	return new Map(linesOf(list).map((line) => [pathOf(line), line]));
 }

@@ -143,7 +143,7 @@ describe("a dry run", () => {
 			`save .config of ${join(src, build)} below ${path("var/lib/ksquash/kept")}`,
 			`move ${join(src, "linux")} to another build directory, or remove it`,
 			`unmount ${mountPoint}`,
-			...[join(src, build), image, `${image}.list.gz`, `${image}.json`, mountPoint].map((gone) => `remove ${gone}`),
+			...[join(src, build), mountPoint, image, `${image}.list.gz`, `${image}.json`].map((gone) => `remove ${gone}`),
 			expect.stringMatching(/^leave .*notes\.txt: Kbuild did not make it/),
 		]);
 		expect([existsSync(image), existsSync(path("var"))]).toEqual([true, false]);

@@ -5,7 +5,8 @@
 import { findEntry } from "../../catalog.ts";
 import { type ReleasePaths, releasePaths } from "../../layout.ts";
 import { lstatIfExists } from "../../system/files.ts";
-import { assertNothingAside } from "../aside.ts";
+import { assertCompletable, assertNothingAside } from "../aside.ts";
+import type { Context } from "../context.ts";
 import { adoptionSteps, surveyAdoption } from "./adopt.ts";
 import { assertGood, describe, type Job, type PackResult } from "./job.ts";
 import { assertUnlinked } from "./links.ts";
@@ -22,7 +23,8 @@ export async function plan(job: Job, source: Source, given: string): Promise<Pac
 		return { release: "", image: "", mountPoint: "", ...none, plan: steps };
 	}
 	const paths = releasePaths(layout, source.release);
-	const steps = source.kind === "packed" ? await completion(paths) : await treeSteps(job, source, paths, given);
+	const steps =
+		source.kind === "packed" ? await completion(job.context, paths) : await treeSteps(job, source, paths, given);
 	const already = (await lstatIfExists(paths.image)) !== undefined && !job.options.replace;
 	const outcome = { already, source: source.kind === "packed" ? ("absent" as const) : ("kept" as const), kept: [] };
 	return { ...(await describe(job.context, source.release, outcome)), plan: steps };
@@ -57,9 +59,12 @@ async function treeSteps(
 	];
 }
 
-async function completion({ setAside, rest, image, mountPoint }: ReleasePaths): Promise<string[]> {
-	const packed = (await lstatIfExists(image)) !== undefined;
+async function completion({ layout }: Context, paths: ReleasePaths): Promise<string[]> {
+	const { setAside, rest, image, mountPoint, release } = paths;
+	const entry = await findEntry(layout, release);
+	const packed = entry?.info !== undefined;
 	const there = async (path: string): Promise<boolean> => (await lstatIfExists(path)) !== undefined;
+	if (await there(rest)) assertCompletable(paths, entry);
 	if (await there(rest)) return [`compare ${rest}, the rest of a tree, with ${image}, and remove what is equal`];
 	if (!(await there(setAside))) return ["nothing: it is packed already"];
 	if (packed) return [`mount ${image} on ${mountPoint}, compare ${setAside} with it, and remove the tree`];

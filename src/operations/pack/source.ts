@@ -111,7 +111,7 @@ async function wasPacked(layout: Layout, release: string, path: string): Promise
 	const aside = left.some((stats) => stats !== undefined);
 	if (!aside && (await lstatIfExists(image)) === undefined) return false;
 	const here = await lstatIfExists(path);
-	if (here === undefined) return aside;
+	if (here === undefined) return true;
 	if (!here.isDirectory()) return false;
 	const { state } = await attempt(`look at ${path}`, statTarget(path, image));
 	if (state !== "unmounted") return state === "mounted" || state === "stale";

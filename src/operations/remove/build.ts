@@ -56,11 +56,18 @@ async function openBuild(build: Build): Promise<OpenedBuild> {
 	}
 }
 
-/** Returns what stays (relative; "." is the directory): what Kbuild did not make, and what changed since it was seen. */
+/** What stays of it; relative paths, "." is the directory. */
+export interface RemovedBuild {
+	/** Kbuild did not make it. */
+	foreign: string[];
+	/** It changed since it was seen. */
+	changed: string[];
+}
+
 export async function removeBuild(
 	{ build, pinned, snapshot }: OpenedBuild,
 	{ purge = false }: { purge?: boolean | undefined },
-): Promise<{ foreign: string[]; changed: string[] }> {
+): Promise<RemovedBuild> {
 	const foreign = purge ? [] : await foreignFiles(pinned.path);
 	// First what is known by another file, last the mark: of what an interrupted run leaves the same is known.
 	const marks = purge ? [] : await commandFiles(pinned.path);

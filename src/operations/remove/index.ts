@@ -1,7 +1,7 @@
 /**
  * remove: everything of a release that is ours goes; what is of value is saved first, what is not ours stays.
  *
- * Owns: the order: refuse → save → link → umount → build directories → image → mount point → manifest.
+ * Owns: the order: refuse → save → link → umount → build directories → mount point → image → manifest.
  * Each step may have been done by an earlier run that broke off; the manifest goes last, so that a rerun knows what is
  * left as ours. Leaves to others: what is ours (survey.ts), and a build directory (build.ts).
  */
@@ -18,7 +18,8 @@ import { type CommonOptions, type Context, openContext, removeLeftovers, withLoc
 import { keep } from "../keep.ts";
 import { unselect } from "../link.ts";
 import { LOCK_WAIT_MS, ownMount } from "../mounted.ts";
-import { closeAll, type OpenedBuild, openBuilds, removeBuild } from "./build.ts";
+import { closeAll, type OpenedBuild, openBuilds, type RemovedBuild, removeBuild } from "./build.ts";
+import { withLinks } from "./links.ts";
 import { planOf } from "./plan.ts";
 import { type Survey, survey } from "./survey.ts";
 
@@ -60,9 +61,11 @@ export async function remove(release: string, options: RemoveOptions = {}): Prom
 			// What an interrupted pack left goes first: the image alone tells what of it is safe.
 			const aside = await finishReplacement(context, paths, { remount: false });
 			if (!options.force) assertNotNeeded(aside, paths);
+			const restored = aside?.restored ?? false;
 			const result = await withBuildLocks(context, release, async () => {
-				return await removeAll(context, await survey(context, paths, options), options);
+				return await removeAll(context, await survey(context, paths, { ...options, restored }), options);
 			});
+			if (restored) result.stays.push(`${paths.mountPoint}: it is a whole tree, of which there is no image`);
 			if (aside?.rest) result.stays.push(`${aside.rest}: it differs from the image that was removed`);
 			return result;
 		},
@@ -73,7 +76,7 @@ export async function remove(release: string, options: RemoveOptions = {}): Prom
 /** Keeps every configure of this release out. */
 async function withBuildLocks<T>(context: Context, release: string, work: () => Promise<T>): Promise<T> {
 	const names = async (): Promise<string[]> => {
-		const found = (await findBuilds(context.layout, release)).map(({ name }) => name);
+		const found = (await findBuilds(context.layout, release)).flatMap(({ name, links }) => [name, ...links]);
 		return [...new Set([buildName(release), ...found])].toSorted();
 	};
 	const locked = await names();
@@ -95,10 +98,12 @@ async function removeAll(context: Context, found: Survey, options: RemoveOptions
 	const result: RemoveResult = { release: paths.release, removed: [], stays: [...found.stays] };
 	const opened = await openBuilds(found.ours);
 	try {
-		const kept = await context.step("save", `configs and keys of ${paths.release}`, async () => {
-			return await keep(context.layout.keptDir, paths.release, opened);
-		});
-		if (kept !== undefined) result.kept = kept;
+		if (opened.some(({ names }) => names.length > 0)) {
+			const kept = await context.step("save", `configs and keys of ${paths.release}`, async () => {
+				return await keep(context.layout.keptDir, paths.release, opened);
+			});
+			if (kept !== undefined) result.kept = kept;
+		}
 		await moveLink(context, found, result);
 		await takeOff(context, found);
 		for (const build of opened) await removeOne(context, build, options, result);
@@ -106,11 +111,11 @@ async function removeAll(context: Context, found: Survey, options: RemoveOptions
 		await closeAll(opened);
 	}
 	for (const path of found.empty) if (await removeEmptyDirectory(path)) result.removed.push(path);
-	for (const path of found.danglingLinks) await unlink(path, result);
+	for (const path of found.begunLinks) await unlink(path, result);
 	await assertOff(found);
+	await removeMountPoint(found, result);
 	const manifests = [paths.oldManifest, paths.manifest];
 	for (const path of found.files) if (!manifests.includes(path)) await unlink(path, result);
-	await removeMountPoint(found, result);
 	for (const path of found.files) if (manifests.includes(path)) await unlink(path, result);
 	return result;
 }
@@ -118,7 +123,7 @@ async function removeAll(context: Context, found: Survey, options: RemoveOptions
 async function moveLink(context: Context, { paths, ours }: Survey, result: RemoveResult): Promise<void> {
 	const places = [paths.mountPoint, ...ours.map(({ path }) => path)];
 	const before = await readLinkIfExists(context.layout.link);
-	const moved = async (): Promise<string | undefined> => await unselect(context.layout, ours, places);
+	const moved = async (): Promise<string | undefined> => await unselect(context.layout, paths.release, ours, places);
 	const link = await withLock(context, LINK_KEY, moved, { waitMs: LOCK_WAIT_MS });
 	if (link !== undefined) result.link = link;
 	if (before !== undefined && (await readLinkIfExists(context.layout.link)) === undefined) {
@@ -140,13 +145,17 @@ async function removeOne(
 	result: RemoveResult,
 ): Promise<void> {
 	const { build } = opened;
-	const { foreign, changed } = await context.step("remove", build.path, async () => await removeBuild(opened, options));
 	const name = (path: string): string => (path === "." ? build.path : join(build.path, path));
-	result.stays.push(...foreign.map((path) => `${name(path)}: Kbuild did not make it (--purge removes it)`));
-	result.stays.push(...changed.map((path) => `${name(path)}: it changed after it was saved (run this again)`));
-	if (foreign.length + changed.length === 0) result.removed.push(build.path);
-	// As long as something of ours is behind it, the link is how the next run finds it.
-	if (build.linked && changed.length === 0) await unlink(join(context.layout.sourceDir, build.name), result);
+	const links = await withLinks(context.layout, build, async () => {
+		const gone = async (): Promise<RemovedBuild> => await removeBuild(opened, options);
+		const { foreign, changed } = await context.step("remove", build.path, gone);
+		result.stays.push(...foreign.map((path) => `${name(path)}: Kbuild did not make it (--purge removes it)`));
+		result.stays.push(...changed.map((path) => `${name(path)}: it changed after it was saved (run this again)`));
+		if (foreign.length + changed.length === 0) result.removed.push(build.path);
+		// As long as something of ours is behind it, the link is how the next run finds it.
+		return changed.length > 0;
+	});
+	result.removed.push(...links);
 }
 
 /** Right before the image goes: a mount that came up meanwhile would live on without a name. */

@@ -9,13 +9,16 @@ import { escapeNative } from "../../system/list.ts";
 import type { Context } from "../context.ts";
 import { leadsTo } from "../link.ts";
 import type { RemoveOptions, RemoveResult } from "./index.ts";
+import { ownLinks } from "./links.ts";
 import type { Survey } from "./survey.ts";
 
 export async function planOf({ layout }: Context, found: Survey, { purge }: RemoveOptions): Promise<RemoveResult> {
 	const { paths, ours } = found;
 	const stays = [...found.stays];
-	const plan = found.aside.map(
-		(path) => `compare ${path}, which an interrupted pack left, with the image, and remove it`,
+	const plan = found.aside.map((path) =>
+		found.files.includes(paths.image)
+			? `compare ${path}, which an interrupted pack left, with the image, and remove it`
+			: `put ${path}, of which there is no image, back to ${paths.mountPoint}`,
 	);
 	for (const { path } of ours) {
 		const names = await valuables(path);
@@ -30,9 +33,12 @@ export async function planOf({ layout }: Context, found: Survey, { purge }: Remo
 		plan.push(`move ${layout.link} to another build directory, or remove it`);
 	}
 	if (found.mounted !== undefined) plan.push(`unmount ${paths.mountPoint}`);
-	const links = ours.filter(({ linked }) => linked).map(({ name }) => join(layout.sourceDir, name));
+	const links = ours.flatMap((build) => ownLinks(layout, build));
 	const mountPoint = found.mountPoint ? [paths.mountPoint] : [];
-	const gone = [...ours.map(({ path }) => path), ...links, ...found.danglingLinks, ...found.empty, ...found.files];
-	plan.push(...[...gone, ...mountPoint].map((path) => `remove ${path}`), ...stays.map((line) => `leave ${line}`));
+	const builds = [...ours.map(({ path }) => path), ...links, ...found.begunLinks, ...found.empty];
+	plan.push(
+		...[...builds, ...mountPoint, ...found.files].map((path) => `remove ${path}`),
+		...stays.map((line) => `leave ${line}`),
+	);
 	return { release: paths.release, removed: [], stays, plan };
 }

@@ -4,17 +4,18 @@
  * Owns: what is known as ours: a build directory by its mark, an image by its manifest, a mount by its image.
  */
 
+import { readdir } from "node:fs/promises";
 import { release as runningRelease } from "node:os";
 import { join } from "node:path";
 import { readOwned } from "../../build/files.ts";
-import { type Entry, findEntry } from "../../catalog.ts";
+import { type Entry, findEntry, scan, withoutImage } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { readManifest } from "../../image/manifest.ts";
-import { buildName, type ReleasePaths } from "../../layout.ts";
+import { buildName, type Layout, nameOfRemoved, type ReleasePaths } from "../../layout.ts";
 import { isEmptyDirectory, lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { type FileId, statTarget, type TargetStatus } from "../../system/native.ts";
 import { assertCompletable } from "../aside.ts";
-import { type Build, findBuilds, followLink } from "../builds.ts";
+import { type Build, findAllBuilds, findBuilds, followLink } from "../builds.ts";
 import type { Context } from "../context.ts";
 import { assertNotLastCopy, assertUnused, ownMount } from "../mounted.ts";
 
@@ -22,12 +23,12 @@ export interface Survey {
 	paths: ReleasePaths;
 	/** Build directories with our mark. */
 	ours: Build[];
-	/** Build directories by name alone that are empty: the last thing that an interrupted removal leaves. */
+	/** Build directories by name alone that are empty: the first thing that is made, and the last that goes. */
 	empty: string[];
 	/** What an interrupted pack left of a tree. */
 	aside: string[];
-	/** Links of --build-dir whose directory is gone. */
-	danglingLinks: string[];
+	/** Links of --build-dir whose removal had begun, and behind which nothing of ours is left. */
+	begunLinks: string[];
 	/** Files of ours beside the mount point. */
 	files: string[];
 	/** The mount point is a directory that goes when it is empty. */
@@ -41,7 +42,7 @@ export interface Survey {
 export async function survey(
 	context: Context,
 	paths: ReleasePaths,
-	{ force }: { force?: boolean | undefined },
+	{ force, restored }: { force?: boolean | undefined; restored?: boolean },
 ): Promise<Survey> {
 	const { layout } = context;
 	const builds = await findBuilds(layout, paths.release);
@@ -52,7 +53,7 @@ export async function survey(
 	const aside = await filtered([paths.setAside, paths.rest], exists);
 	if (aside.includes(paths.rest)) assertCompletable(paths, entry);
 	const isMounted = target.state !== "absent" && target.state !== "unmounted" && target.state !== "other";
-	if (entry === undefined && ours.length === 0 && aside.length === 0 && !manifest && !isMounted) {
+	if (!restored && entry === undefined && ours.length === 0 && aside.length === 0 && !manifest && !isMounted) {
 		const why = `${paths.release} is not here: there is no ${paths.image}`;
 		throw new KsquashError("ERR_KSQUASH_NO_RELEASE", why);
 	}
@@ -66,21 +67,21 @@ export async function survey(
 		await assertUnused(path);
 	}
 	const others = builds.filter(({ stamp }) => stamp === undefined);
-	// What a link leads to without our mark is a person's, also when it is empty.
-	const empty = await filtered(others, async ({ path, linked }) => !linked && (await isEmptyDirectory(path)));
+	const empty = await emptyBuilds(layout, paths.release);
 	const files = [paths.image, paths.oldImage, paths.oldManifest, ...(manifest ? [paths.list, paths.manifest] : [])];
 	const stays = others
-		.filter((build) => !empty.includes(build))
+		.filter(({ path }) => !empty.includes(path))
 		.map(({ path }) => `${path}: it has no mark of ksquash's`);
+	stays.push(...(await strayLinks(layout, paths, ours)));
 	if (!manifest && (await exists(paths.manifest))) stays.push(`${paths.manifest}: it is no manifest of ksquash's`);
 	return {
 		paths,
 		ours,
 		aside,
-		empty: empty.map(({ path }) => path),
-		danglingLinks: await danglingLinks(context, paths),
+		empty,
+		begunLinks: await begunLinks(layout, paths, ours),
 		files: await filtered(files, exists),
-		mountPoint: target.state !== "absent",
+		mountPoint: target.state !== "absent" && !restored,
 		mounted,
 		stays,
 	};
@@ -118,11 +119,43 @@ async function assertNotRunning({ layout }: Context, { release }: ReleasePaths, 
 	}
 }
 
-async function danglingLinks({ layout }: Context, { release, buildDir }: ReleasePaths): Promise<string[]> {
+/** Empty build directories without a mark: of this release, or by their names of a variant of it and of no other. */
+async function emptyBuilds(layout: Layout, release: string): Promise<string[]> {
+	const usual = buildName(release);
+	const known = [...(await scan(layout)).map((entry) => entry.release), ...(await withoutImage(layout))];
+	const longer = known.map((name) => buildName(name)).filter((name) => name.startsWith(`${usual}-`));
+	const isOf = (name: string, of: string): boolean => name === of || name.startsWith(`${of}-`);
+	const candidates = (await findAllBuilds(layout, usual)).filter(({ name, stamp, elsewhere }) => {
+		// What a link leads to without our mark is a person's, also when it is empty.
+		return stamp === undefined && !elsewhere && isOf(name, usual) && !longer.some((other) => isOf(name, other));
+	});
+	return (await filtered(candidates, async ({ path }) => await isEmptyDirectory(path))).map(({ path }) => path);
+}
+
+/** Marked links, with nothing of ours behind them any more. */
+async function begunLinks(layout: Layout, { release }: ReleasePaths, ours: readonly Build[]): Promise<string[]> {
+	const usual = buildName(release);
+	const needed = new Set(ours.flatMap(({ links }) => links));
+	const names = (await readdir(layout.sourceDir)).filter((file) => {
+		const name = nameOfRemoved(file);
+		return (name === usual || name?.startsWith(`${usual}-`)) && !needed.has(file);
+	});
+	const links = names.map((name) => join(layout.sourceDir, name));
+	return await filtered(links, async (path) => (await readLinkIfExists(path)) !== undefined);
+}
+
+/** Links by our names that ksquash did not make, or cannot know: they will lead nowhere, or do so already. */
+async function strayLinks(
+	layout: Layout,
+	{ release, buildDir }: ReleasePaths,
+	ours: readonly Build[],
+): Promise<string[]> {
+	const aliases = ours.filter(({ elsewhere }) => !elsewhere).flatMap(({ links }) => links);
+	const stray = aliases.map((name) => `${join(layout.sourceDir, name)}: a link to what goes, not made by ksquash`);
 	const target = await readLinkIfExists(join(layout.sourceDir, buildName(release)));
-	if (target === undefined) return [];
-	const path = await followLink(layout, target);
-	return path === undefined || !(await exists(path)) ? [buildDir] : [];
+	const path = target === undefined ? undefined : await followLink(layout, target);
+	if (target === undefined || (path !== undefined && (await exists(path)))) return stray;
+	return [...stray, `${buildDir}: it is a link to ${target}, which leads nowhere`];
 }
 
 async function exists(path: string): Promise<boolean> {
