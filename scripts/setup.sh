@@ -27,9 +27,12 @@ if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 	wanted=$(missing $debian "$@")
 	if [ -n "$wanted" ]; then
 		say "Installing: $wanted"
-		apt-get update -qq
+		# A mirror that stumbles, or another apt-get that runs just now, is waited for.
+		patient="-o Acquire::Retries=4 -o DPkg::Lock::Timeout=300"
 		# shellcheck disable=SC2086
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
+		apt-get $patient update -qq
+		# shellcheck disable=SC2086
+		DEBIAN_FRONTEND=noninteractive apt-get $patient install -y -qq --no-install-recommends $wanted >/dev/null
 	fi
 else
 	for program in g++ make python3 mksquashfs xz flex bison bc setpriv; do
