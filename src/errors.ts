@@ -36,6 +36,10 @@ const table = {
 	ERR_KSQUASH_TARBALL: [Exit.data, "fetch the tarball again and check its signature"],
 	ERR_KSQUASH_CHECKSUM: [Exit.data, "do not use this file: fetch it again, and the checksum from where you trust it"],
 	ERR_KSQUASH_SIGNATURE: [Exit.data, "do not use this file: fetch it and its signature again"],
+	ERR_KSQUASH_PATCH: [
+		Exit.data,
+		"give a unified diff whose names have one directory in front (git format-patch, diff -u)",
+	],
 	ERR_KSQUASH_IMAGE: [Exit.data, "ksquash verify RELEASE says more; pack the release again from its tarball"],
 	ERR_KSQUASH_PROOF: [Exit.data, "nothing was removed; look at the entries named here and run the command again"],
 	ERR_KSQUASH_MANIFEST: [Exit.data, "ksquash verify RELEASE says more"],

@@ -47,6 +47,7 @@ export interface PackFlags extends Common {
 	sha256?: string;
 	signature?: string;
 	keyring?: string;
+	patch?: readonly string[];
 }
 
 const preset = "smallest (xz, 1M blocks), balanced (zstd, 256K; the default) or fast (zstd, 128K)";
@@ -69,6 +70,7 @@ export const packFlags = {
 	sha256: text("What the tarball's sha256 must be", "hex"),
 	signature: text("Detached signature of the tarball or of the tar in it", "file"),
 	keyring: text("Keys that are trusted to sign (default: the user's own)", "file"),
+	patch: list("Patch to apply first (may be given again, in order)", "file"),
 } as const;
 
 export interface ConfigureFlags extends Common {

@@ -9,8 +9,11 @@ import type { Common, ConfigureFlags, PackFlags } from "./flags.ts";
 import * as report from "./report.ts";
 
 /** The flags that have another name in the library. */
-function packOptions(context: CliContext, { comp, json: _json, ...flags }: PackFlags): Omit<ops.PackOptions, "signal"> {
-	return { ...flags, compressor: comp, toolOptions: context.passThrough };
+function packOptions(
+	context: CliContext,
+	{ comp, patch, json: _json, ...flags }: PackFlags,
+): Omit<ops.PackOptions, "signal"> {
+	return { ...flags, compressor: comp, patches: patch, toolOptions: context.passThrough };
 }
 
 function configureOptions({

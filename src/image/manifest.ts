@@ -20,6 +20,10 @@ export interface Origin {
 	sha256?: string;
 	/** Whose signature a tarball bore: of the file or of the tar in it, the key's fingerprint, its first user id. */
 	signed?: { of: "file" | "tar"; key: string; signer: string };
+	/** By a scratch directory; absent where the source was packed as it was. */
+	way?: "extracted" | "copied";
+	/** Applied in this order; sha256 in hex, of each file. */
+	patches?: { path: string; sha256: string }[];
 }
 
 export interface Manifest {

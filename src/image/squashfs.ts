@@ -6,7 +6,7 @@
 
 import { readFile } from "node:fs/promises";
 import { KsquashError } from "../errors.ts";
-import { attempt } from "../system/failure.ts";
+import { attempt, toolFailure } from "../system/failure.ts";
 import { temporaryName, withHiddenFile } from "../system/files.ts";
 import { ListBuilder, type ListEntry } from "../system/list.ts";
 import { inspectImage, type TreeList } from "../system/native.ts";
@@ -116,7 +116,7 @@ async function runOnTree(tools: ImageTools, request: WriteRequest, more: readonl
 	try {
 		await child.finished;
 	} catch (error) {
-		throw reasoned(error, request.output);
+		throw toolFailure(error, request.output);
 	} finally {
 		stop();
 	}
@@ -126,7 +126,7 @@ async function runOnTree(tools: ImageTools, request: WriteRequest, more: readonl
 function writeStream(tools: ImageTools, request: WriteRequest): StreamWriter {
 	const { input, finished } = openStream(tools, request);
 	const done = finished.catch((error: unknown) => {
-		throw reasoned(error, request.output);
+		throw toolFailure(error, request.output);
 	});
 	done.catch(() => undefined);
 	return { input, finished: done };
@@ -142,23 +142,6 @@ function openStream(tools: ImageTools, request: WriteRequest): StreamWriter {
 	const { signal, nice } = request;
 	const child = start(TOOL, args, { env, signal, nice, stdin: "pipe", stdout: "lines" });
 	return { input: child.stdin, finished: child.finished.then(() => ({ tool: tools.tool, args })) };
-}
-
-/** What mksquashfs could not do is in its last lines only: its exit status is 1 for everything. */
-function reasoned(error: unknown, output: string): unknown {
-	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") return error;
-	const said = [error.message, ...error.notes].join("\n");
-	const full = /No space left on device|Disk quota exceeded|File too large|SIGXFSZ/.test(said);
-	if (!full && !/Input\/output error/.test(said)) return error;
-	return new KsquashError(
-		full ? "ERR_KSQUASH_NO_SPACE" : "ERR_KSQUASH_IO",
-		`cannot write ${output}: ${error.message}`,
-		{
-			path: output,
-			notes: error.notes,
-			cause: error,
-		},
-	);
 }
 
 /**

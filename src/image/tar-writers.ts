@@ -11,6 +11,7 @@ import { attempt } from "../system/failure.ts";
 import { temporaryName } from "../system/files.ts";
 import { removeTree } from "../system/native.ts";
 import { start } from "../system/run.ts";
+import { untar } from "../system/untar.ts";
 import type { Compression, StreamWriter, WriteRequest, WriteResult } from "./format.ts";
 
 /** mksquashfs's options of a compressor as tar2sqfs takes them. */
@@ -52,11 +53,10 @@ export function writeByExtraction(
 	const { output, top, signal, nice } = request;
 	const directory = temporaryName(output);
 	mkdirSync(directory, 0o700);
-	const args = ["-x", "-f", "-", "-C", directory, "-p", "--no-same-owner", "--delay-directory-restore"];
-	const child = start("tar", args, { signal, nice, stdin: "pipe", stdout: "lines" });
+	const { input, finished } = untar(directory, { signal, nice });
 	const work = async (): Promise<WriteResult> => {
 		try {
-			await child.finished;
+			await finished;
 			await chmod(directory, top.mode);
 			await utimes(directory, top.mtime, top.mtime);
 			return await pack({ ...request, tree: directory });
@@ -64,5 +64,5 @@ export function writeByExtraction(
 			await attempt(`remove ${directory}`, removeTree({ path: directory }));
 		}
 	};
-	return { input: child.stdin, finished: work() };
+	return { input, finished: work() };
 }

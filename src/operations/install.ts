@@ -70,11 +70,13 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 
 /** All that can fail is tried before the minutes of packing, and before the tree goes. */
 async function checkFirst(context: Context, source: Source, options: InstallOptions): Promise<void> {
-	const release = source.kind === "tarball" ? options.release : source.release;
+	// A patch may change it.
+	const unknown = source.kind === "tarball" || !!options.patches?.length;
+	const release = unknown ? options.release : source.release;
 	const tree = source.kind === "tree" ? source.tree.path : undefined;
 	await checkOptions(context, options, { release, source: tree });
 	if (!staysInPlace(context, source)) chooseMounter(context.probe);
-	// A tarball says its release only when it is read.
+	// A tarball says its release only when it is read, a patched tree when it is patched.
 	if (release === undefined) return await checkPlace(context, options);
 	await findPlace(context, release, options);
 	if (!options.replace) return;

@@ -236,7 +236,7 @@ export class Repacker implements TarVisitor {
 }
 
 /** Does a symlink at `path` with this text lead out of the tree? */
-function leaves(path: string, target: string): boolean {
+export function leaves(path: string, target: string): boolean {
 	if (target.startsWith("/") || target === "") return true;
 	let depth = path.split("/").length - 1;
 	for (const part of target.split("/")) {

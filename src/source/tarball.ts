@@ -15,6 +15,7 @@ import { fileId, lstatIfExists } from "../system/files.ts";
 import type { FileId, TreeList } from "../system/native.ts";
 import { start } from "../system/run.ts";
 import { readTar } from "../system/tar.ts";
+import { type Compression, compressionOf, decompressor } from "./compression.ts";
 import { Repacker, type TopDirectory } from "./repack.ts";
 import { assertSigned, SignatureCheck, type SignatureFiles, type Signed } from "./signature.ts";
 
@@ -27,24 +28,6 @@ export interface Tarball {
 	compression: Compression;
 }
 
-export type Compression = "none" | "gzip" | "xz" | "bzip2" | "zstd" | "lz4";
-
-const magics: readonly (readonly [Compression, readonly number[]])[] = [
-	["gzip", [0x1f, 0x8b]],
-	["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
-	["bzip2", [0x42, 0x5a, 0x68]],
-	["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
-	["lz4", [0x04, 0x22, 0x4d, 0x18]],
-];
-
-const decompress: Readonly<Record<Exclude<Compression, "none">, readonly string[]>> = {
-	gzip: ["-dc"],
-	xz: ["-dc"],
-	bzip2: ["-dc"],
-	zstd: ["-dc"],
-	lz4: ["-dc"],
-};
-
 /** Says what kind of tarball this is. Throws ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_NOT_A_KERNEL. */
 export async function inspectTarball(path: string): Promise<Tarball> {
 	const stats = await lstatIfExists(path);
@@ -55,7 +38,7 @@ export async function inspectTarball(path: string): Promise<Tarball> {
 		if (!found.isFile()) throw new KsquashError("ERR_KSQUASH_NOT_A_KERNEL", `${path} is no regular file`);
 		const head = Buffer.alloc(512);
 		const { bytesRead } = await attempt(`read ${path}`, file.read(head, 0, 512, 0));
-		const compression = magics.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0];
+		const compression = compressionOf(head);
 		if (compression === undefined && head.toString("latin1", 257, 262) !== "ustar") {
 			const what =
 				bytesRead === 0 ? "it is empty" : "it is neither a tar nor compressed by gzip, xz, bzip2, zstd or lz4";
@@ -109,6 +92,8 @@ export interface Unpacking {
  */
 export async function streamTarball(tarball: Tarball, options: Unpacking): Promise<TarballContent> {
 	const { signature, signal } = options;
+	// A stream that is opened with it errs before anybody listens.
+	signal?.throwIfAborted();
 	const packed = tarball.compression !== "none";
 	const checks = signature === undefined ? [] : [new SignatureCheck("file", signature, signal)];
 	if (signature !== undefined && packed) checks.push(new SignatureCheck("tar", signature, signal));
@@ -159,10 +144,8 @@ async function readPacked(
 	repacker: Repacker,
 	{ frugal, nice, signal }: Unpacking,
 ): Promise<void> {
-	const tool = compression as Exclude<Compression, "none">;
-	// Threads help only where the file was made in blocks; xz before 5.4 ignores them when decompressing.
-	const threads = tool === "xz" ? [frugal ? "-T1" : "-T0"] : [];
-	const child = start(tool, [...decompress[tool], ...threads], { input, signal, nice });
+	const [tool, args] = decompressor(compression as Exclude<Compression, "none">, frugal ? "one" : "all");
+	const child = start(tool, args, { input, signal, nice });
 	await readTar(through([child.stdout, check]), repacker, path).catch(async (error: unknown) => {
 		child.stdout.destroy();
 		// A decompressor that was killed leaves a stream that ends early: that is no fault of the tarball's.

@@ -66,3 +66,19 @@ export async function attempt<T>(
 export function isSystemError(error: unknown): error is NativeError {
 	return error instanceof Error && typeof (error as NativeError).errno === "number" && "code" in error;
 }
+
+/**
+ * Of a program that wrote to `output`: what it could not do is in its last lines only, its exit status is one for all.
+ * Other errors than ERR_KSQUASH_TOOL_FAILED pass through.
+ */
+export function toolFailure(error: unknown, output: string): unknown {
+	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") return error;
+	const said = [error.message, ...error.notes].join("\n");
+	const full = /No space left on device|Disk quota exceeded|File too large|SIGXFSZ/.test(said);
+	if (!full && !/Input\/output error/.test(said)) return error;
+	return new KsquashError(
+		full ? "ERR_KSQUASH_NO_SPACE" : "ERR_KSQUASH_IO",
+		`cannot write ${output}: ${error.message}`,
+		{ path: output, notes: error.notes, cause: error },
+	);
+}

@@ -162,6 +162,15 @@ function fromLines(lines: readonly string[]): TreeList {
 	};
 }
 
+/** The time of the newest entry; the top's own, which changes with whatever is made beside its entries, is in no list. */
+export function newestTime({ list }: TreeList): number {
+	let newest = 0;
+	for (const line of Buffer.from(list).toString("utf8").split("\n")) {
+		newest = Math.max(newest, Number(line.split(" ", 4)[3] ?? 0));
+	}
+	return newest;
+}
+
 function byPath(list: TreeList): Map<string, string> {
 	return new Map(linesOf(list).map((line) => [pathOf(line), line]));
 }

@@ -11,11 +11,14 @@ import type { ImageTools } from "../../image/format.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { releasePaths, tarballKey } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
+import { readPatches } from "../../source/patch.ts";
+import { missingProgram, which } from "../../system/run.ts";
 import { finishReplacement } from "../aside.ts";
 import { type Context, openContext, removeLeftovers, withLock } from "../context.ts";
 import { decompressorProblem } from "../decompressors.ts";
 import { assertGood, describe, type Job, type PackResult } from "./job.ts";
 import { type PackOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
+import { assertPatchable, packPatchedTree } from "./patched.ts";
 import { plan } from "./plan.ts";
 import { settlePair } from "./publish.ts";
 import { openSource } from "./source.ts";
@@ -35,11 +38,14 @@ export type { PackOptions } from "./options.ts";
 export async function pack(source: string, options: PackOptions = {}): Promise<PackResult> {
 	const context = await openContext(options);
 	const opened = await openSource(context.layout, source, options);
+	assertPatchable(context.layout, opened, options);
+	const patches = await readPatches(options.patches ?? [], context.signal);
+	if (patches.length > 0 && which("patch") === undefined) throw missingProgram("patch");
 	const tools = await squashfs.tools();
 	const resolved = resolveOptions(context, tools, options);
 	const problem = await whyNotMountable(context, resolved, tools, options);
 	const trust = await resolveTrust(opened.kind === "tarball" ? "tarball" : "tree", options);
-	const job = { context, tools, resolved, options, trust, mountable: problem === undefined, problem };
+	const job = { context, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") assertNothingAsked(opened.release, options);
 	if (context.dryRun) return await plan(job, opened, source);
 	await removeLeftovers(context);
@@ -48,6 +54,7 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 		return (await completePacked(job, opened.release)) ?? (await pack(source, options));
 	}
 	if (opened.kind === "tree") {
+		if (patches.length > 0) return await packPatchedTree(job, opened);
 		const key = releasePaths(context.layout, opened.release).name;
 		return await withLock(context, key, async () => await packTree(job, opened));
 	}
@@ -84,8 +91,14 @@ async function completePacked(job: Job, release: string): Promise<PackResult | u
 }
 
 /** Only the source can be packed anew, and it is gone. */
-function assertNothingAsked(packed: string, { replace, release }: PackOptions): void {
-	const asked = replace ? "--replace" : release !== undefined && release !== packed ? "--release" : undefined;
+function assertNothingAsked(packed: string, { replace, release, patches }: PackOptions): void {
+	const asked = replace
+		? "--replace"
+		: patches?.length
+			? "--patch"
+			: release !== undefined && release !== packed
+				? "--release"
+				: undefined;
 	if (asked === undefined) return;
 	const why = `${packed} is packed already and its tree is gone: there is nothing that ${asked} could pack`;
 	throw new KsquashError("ERR_KSQUASH_USAGE", why, { hint: "give the tarball, or another copy of the tree" });

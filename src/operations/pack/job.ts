@@ -7,7 +7,9 @@
 import { type Entry, findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import type { ImageTools } from "../../image/format.ts";
+import type { Origin } from "../../image/manifest.ts";
 import { type ReleasePaths, releasePaths } from "../../layout.ts";
+import type { Patch } from "../../source/patch.ts";
 import type { Context } from "../context.ts";
 import { makeManifest } from "./manifest.ts";
 import type { PackOptions, ResolvedOptions } from "./options.ts";
@@ -40,17 +42,13 @@ export interface Job {
 	resolved: ResolvedOptions;
 	options: PackOptions;
 	trust: Trust;
+	patches: readonly Patch[];
 	mountable: boolean;
 	/** Why the image cannot be mounted here. */
 	problem: KsquashError | undefined;
 }
 
-export async function put(
-	job: Job,
-	paths: ReleasePaths,
-	written: WrittenImage,
-	origin: { kind: "tree" | "tarball"; path: string },
-): Promise<void> {
+export async function put(job: Job, paths: ReleasePaths, written: WrittenImage, origin: Origin): Promise<void> {
 	const { context, resolved, options } = job;
 	await context.step("publish", `put the image to ${paths.image}`, async () => {
 		const manifest = await makeManifest(written, origin, resolved.preset, context.signal);

@@ -28,6 +28,8 @@ export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions,
 	compressor?: Compressor | undefined;
 	/** Bytes: a power of two from 4096 to 1048576. */
 	blockSize?: number | undefined;
+	/** Patches (diff -u, git format-patch; also compressed) to apply in this order, in a scratch directory. */
+	patches?: readonly string[] | undefined;
 	/** Further mksquashfs options, passed through. */
 	toolOptions?: readonly string[] | undefined;
 	/** Pack although the release has an image of other content; the old one stays until the new one is safe. */
@@ -140,10 +142,21 @@ function memoryFor(asked: number | undefined): { memory: number; frugal: boolean
 	return { memory: asked ?? share, frugal: available < 1 << 30 };
 }
 
-/** Throws ERR_KSQUASH_NO_SPACE before any work, saying how much is missing. `bytes`: of the source, unpacked. */
-export async function assertSpace(context: Context, bytes: number, ratio: number): Promise<void> {
+/** Of a scratch directory, by byte of source: small files take more room on a file system than in a tar. */
+export const SCRATCH_RATIO = 1.2;
+
+/**
+ * Throws ERR_KSQUASH_NO_SPACE before any work, saying how much is missing. `bytes`: of the source, unpacked;
+ * `entries`: files and directories that a scratch directory will hold.
+ */
+export async function assertSpace(context: Context, bytes: number, ratio: number, entries = 0): Promise<void> {
 	const { sourceDir } = context.layout;
-	const { bavail, bsize } = await statfs(sourceDir);
+	const { bavail, bsize, files, ffree } = await statfs(sourceDir);
+	// btrfs and others make inodes as they are wanted, and say 0.
+	if (files > 0 && ffree < entries) {
+		const why = `${sourceDir} has ${ffree} inodes free; a scratch directory needs about ${entries}`;
+		throw new KsquashError("ERR_KSQUASH_NO_SPACE", why, { path: sourceDir });
+	}
 	const need = Math.ceil(bytes * ratio * 1.1) + (1 << 20);
 	const have = bavail * bsize;
 	if (have >= need) return;

@@ -16,7 +16,11 @@ import type { Source } from "./source.ts";
 export async function plan(job: Job, source: Source, given: string): Promise<PackResult> {
 	const { layout } = job.context;
 	if (source.kind === "tarball") {
-		const steps = [write(job, given, `${layout.sourceDir}/linux-REL.sqfs, REL being what its Makefile says`), prove];
+		const steps = [
+			...patching(job, source.tarball.path),
+			write(job, given, `${layout.sourceDir}/linux-REL.sqfs, REL being what its Makefile says`),
+			prove,
+		];
 		if (!job.options.replace) steps.push("where that image is there already: compare it, and refuse other content");
 		if (source.fate === "remove") steps.push(`remove ${source.tarball.path}`);
 		const none = { already: false, source: "kept" as const, kept: [], imageBytes: 0, entries: 0, bytes: 0 };
@@ -36,12 +40,23 @@ function write({ resolved, tools }: Job, given: string, target: string): string 
 	return `pack ${given} into ${target} (${resolved.preset}: ${resolved.compression.compressor}, ${tools.tool})`;
 }
 
+function patching({ patches }: Job, from: string): string[] {
+	if (patches.length === 0) return [];
+	const files = (count: number): string => `${count} ${count === 1 ? "file" : "files"}`;
+	const steps = patches.map(({ path, touched }) => `apply ${path} (${files(touched.length)})`);
+	return [`put ${from} into a scratch directory beside the image, which is removed at the end`, ...steps];
+}
+
 async function treeSteps(
 	job: Job,
 	{ tree, fate, release }: Extract<Source, { kind: "tree" }>,
 	paths: ReleasePaths,
 	given: string,
 ): Promise<string[]> {
+	if (job.patches.length > 0) {
+		const target = `${job.context.layout.sourceDir}/linux-REL.sqfs, REL being what the patched Makefile says`;
+		return [...patching(job, tree.path), write(job, `the patched ${given}`, target), prove];
+	}
 	const entry = await findEntry(job.context.layout, release);
 	const steps = job.options.adopt ? adoptionSteps(await surveyAdoption(tree), paths) : [];
 	if (entry === undefined || job.options.replace) steps.push(write(job, given, paths.image), prove);

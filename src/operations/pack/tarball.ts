@@ -4,20 +4,20 @@
  * Owns: that order. Leaves to others: each step.
  */
 
-import { type Entry, findEntry, scan } from "../../catalog.ts";
+import { type Entry, scan } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { fileSha256 } from "../../image/manifest.ts";
-import { type Proof, proveList } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
-import { releasePaths, tarballKey, temporaryImage } from "../../layout.ts";
+import { tarballKey, temporaryImage } from "../../layout.ts";
 import { assertSha256, type Tarball } from "../../source/tarball.ts";
 import { attempt } from "../../system/failure.ts";
 import { fileId, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
-import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../aside.ts";
 import { withLock } from "../context.ts";
-import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
-import { assertSpace } from "./options.ts";
+import { describe, type Job, type PackResult } from "./job.ts";
+import { assertSpace, SCRATCH_RATIO } from "./options.ts";
+import { extraction, writePatched } from "./patched.ts";
 import { settlePair } from "./publish.ts";
+import { settleImage } from "./settle.ts";
 import type { Source } from "./source.ts";
 import { withTemporary, writeFromTarball } from "./write.ts";
 
@@ -32,31 +32,25 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 		const gone = await disposeTarball(source);
 		return await describe(context, known.release, { already: true, kept: [], ...gone });
 	}
-	// 11: what xz makes of a kernel; 1.2: small files take more room on a file system than in a tar.
+	// 11: what xz makes of a kernel, whose files are of 16 KiB on average.
 	const bytes = tarball.bytes * (tarball.compression === "none" ? 1 : 11);
-	const scratch = squashfs.streamsBy(job.tools, resolved) === "extraction" ? 1.2 : 0;
-	await assertSpace(context, bytes, resolved.ratio + scratch);
+	const way = squashfs.streamsBy(job.tools, resolved);
+	if (way === "extraction" || job.patches.length > 0) {
+		await assertSpace(context, bytes, resolved.ratio + SCRATCH_RATIO, Math.ceil(bytes / (16 << 10)));
+	} else await assertSpace(context, bytes, resolved.ratio);
 	const temporary = temporaryImage(context.layout, tarballKey(tarball.id));
 	return await withTemporary(temporary, async () => {
 		const writing = { ...job, temporary, options: resolved, release: options.release };
-		const written = await writeFromTarball(context, tarball, writing);
-		const paths = releasePaths(context.layout, written.release);
-		return await withLock(context, paths.name, async () => {
-			await settlePair(paths, context.signal);
-			const left = await finishReplacement(context, paths);
-			if (options.replace) assertNotNeeded(left, paths);
-			const entry = await findEntry(context.layout, written.release);
-			const already = entry !== undefined && !options.replace;
-			if (already) await assertSameContent(job, entry, written.proof, tarball.path);
-			else await put(job, paths, written, { kind: "tarball", path: tarball.path });
-			const gone = await disposeTarball(source);
-			return await describe(context, written.release, { already, kept: [], ...gone });
-		});
+		const patched = job.patches.length > 0;
+		const written = patched
+			? await writePatched(context, job.patches, writing, extraction(context, tarball, writing))
+			: await writeFromTarball(context, tarball, writing);
+		return await settleImage(job, written, { kind: "tarball", path: tarball.path }, () => disposeTarball(source));
 	});
 }
 
 /** An image whose manifest says that it came from this very file. */
-async function packedFrom({ context, options, trust }: Job, tarball: Tarball): Promise<Entry | undefined> {
+async function packedFrom({ context, options, trust, patches }: Job, tarball: Tarball): Promise<Entry | undefined> {
 	const { release } = options;
 	const origins = (await scan(context.layout)).filter(
 		({ manifest, release: name }) => manifest?.origin.sha256 !== undefined && (release ?? name) === name,
@@ -66,7 +60,11 @@ async function packedFrom({ context, options, trust }: Job, tarball: Tarball): P
 		return await fileSha256(tarball.path, context.signal);
 	});
 	assertSha256(tarball.path, sha256, trust.sha256);
-	const entry = origins.find(({ manifest }) => manifest?.origin.sha256 === sha256);
+	const wanted = patches.map((patch) => patch.sha256).join();
+	const entry = origins.find(({ manifest }) => {
+		const { origin } = manifest ?? {};
+		return origin?.sha256 === sha256 && (origin.patches ?? []).map((patch) => patch.sha256).join() === wanted;
+	});
 	if (entry === undefined || entry.imageProblem !== undefined) return undefined;
 	// A manifest says what the image was: one that was damaged since is no reason to make none.
 	const now = await context.step("check", `is ${entry.paths.image} still what was packed?`, async () => {
@@ -87,21 +85,4 @@ async function disposeTarball({
 	}
 	await unlinkIfExists(tarball.path);
 	return { source: "removed" };
-}
-
-async function assertSameContent(
-	{ context, mountable }: Job,
-	entry: Entry,
-	source: Proof,
-	from: string,
-): Promise<void> {
-	assertGood(entry);
-	await context.step("prove", `compare the image that is there with ${from}`, async () => {
-		// It may have been written a second ago, by whomever, and the tarball may go.
-		await ensureOnDisk(entry.paths);
-		const request = { format: squashfs, image: entry.paths.image, source, from, mountable, signal: context.signal };
-		await proveList(request).catch((error: unknown) => {
-			throw otherContent(error, entry, from);
-		});
-	});
 }

@@ -6,17 +6,18 @@
  */
 
 import { chmod } from "node:fs/promises";
-import type { ImageTools, StreamWriter, WriteRequest, WriteResult } from "../../image/format.ts";
+import type { ImageTools, WriteRequest, WriteResult } from "../../image/format.ts";
+import type { Origin } from "../../image/manifest.ts";
 import { type Proof, proveList, proveTree } from "../../image/proof.ts";
 import { squashfs } from "../../image/squashfs.ts";
 import { NewerThanTop } from "../../source/repack.ts";
-import type { Signed } from "../../source/signature.ts";
-import { streamTarball, type Tarball, type TarballContent } from "../../source/tarball.ts";
+import type { Tarball, TarballContent } from "../../source/tarball.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { unlinkIfExists } from "../../system/files.ts";
 import { flushFile, type ImageInfo } from "../../system/native.ts";
 import type { Context, Tick } from "../context.ts";
+import { streamInto } from "./stream.ts";
 import type { Trust } from "./trust.ts";
 
 export interface WrittenImage {
@@ -27,8 +28,8 @@ export interface WrittenImage {
 	release: string;
 	/** How many paths of a tree stayed out. */
 	leftOut?: number;
-	/** Of a tarball. */
-	origin?: { sha256: string; signed?: Signed };
+	/** What is known of the source, and of the way from there. */
+	origin?: Partial<Origin>;
 }
 
 export interface ImageOptions extends Pick<WriteRequest, "compression" | "extra" | "jobs" | "memory" | "nice"> {
@@ -49,6 +50,8 @@ export interface Writing {
 	trust?: Trust;
 	/** Paths of a tree that was built in, which stay out. */
 	leftOut?: readonly string[];
+	/** What the tree is called, where its path says nothing to a person. */
+	called?: string;
 }
 
 /** Runs `work` on a temporary image; whatever goes wrong, it is gone afterwards. */
@@ -65,8 +68,8 @@ export async function withTemporary<T>(temporary: string, work: () => Promise<T>
 
 export async function writeFromTree(context: Context, tree: KernelTree, writing: Writing): Promise<WrittenImage> {
 	const leftOut = writing.leftOut?.length ?? 0;
-	const { temporary, tools, options, total } = writing;
-	const written = await context.step("pack", `pack ${tree.path} with ${tools.tool}`, async (tick) => {
+	const { temporary, tools, options, total, called = tree.path } = writing;
+	const written = await context.step("pack", `pack ${called} with ${tools.tool}`, async (tick) => {
 		return await squashfs.writeTree(tools, {
 			...options,
 			tree: tree.path,
@@ -79,7 +82,7 @@ export async function writeFromTree(context: Context, tree: KernelTree, writing:
 		});
 	});
 	const info = await settle(temporary);
-	const label = `compare the image with ${tree.path}`;
+	const label = `compare the image with ${called}`;
 	const proof = await context.step(
 		"prove",
 		label,
@@ -111,23 +114,23 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 		context.warn(`${what}: ${tarball.path} is extracted into a scratch directory beside the image first`);
 	}
 	const label = `pack ${tarball.path} with ${way === "tarTool" ? tools.tarTool : tools.tool}`;
-	const pack = async (tick: Tick): Promise<Awaited<ReturnType<typeof streamInto>>> => {
+	const pack = async (tick: Tick): Promise<Awaited<ReturnType<typeof streamImage>>> => {
 		const onProgress = (done: number): void => tick({ done, total: tarball.bytes, unit: "bytes" });
 		try {
-			return await streamInto(context, tarball, writing, onProgress, true);
+			return await streamImage(context, tarball, writing, onProgress, true);
 		} catch (error) {
 			// Rare: kernel tarballs have one time for all, or a top that was made last. Only the top's own time is lost.
 			if (!(error instanceof NewerThanTop)) throw error;
 			await unlinkIfExists(temporary);
-			return await streamInto(context, tarball, writing, onProgress, false);
+			return await streamImage(context, tarball, writing, onProgress, false);
 		}
 	};
 	const signed = ({ content }: { content: TarballContent }): string =>
 		`the ${content.signed?.of} is signed by ${content.signed?.signer}`;
 	const packed = await context.step("pack", label, pack, writing.trust?.signature && signed);
 	const info = await settle(temporary);
-	const { content, written } = packed;
-	const origin = { sha256: content.sha256, ...(content.signed ? { signed: content.signed } : {}) };
+	const { content, result: written } = packed;
+	const origin = { ...ofTarball(content), ...(way === "extraction" ? { way: "extracted" as const } : {}) };
 	const proof = await context.step(
 		"prove",
 		`compare the image with what came from ${tarball.path}`,
@@ -147,48 +150,24 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 	return { temporary, info, proof, written, release: content.release, origin };
 }
 
-async function streamInto(
+/** From a tarball straight into an image; nothing is extracted where the tool reads tar. */
+async function streamImage(
 	context: Context,
 	tarball: Tarball,
 	{ temporary, tools, options, release, trust }: Writing,
 	onProgress: (done: number) => void,
 	topIsNewest: boolean,
-): Promise<{ content: TarballContent; written: WriteResult }> {
-	const stop = new AbortController();
-	const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
-	let writer: StreamWriter | undefined;
-	const onTop = (top: { mode: number; mtime: number }): NodeJS.WritableStream => {
-		const request = { ...options, output: temporary, xattrs: false, signal, top, topIsNewest };
-		writer = squashfs.writeStream(tools, request);
-		return writer.input;
-	};
-	try {
-		const content = await streamTarball(tarball, {
-			signal,
-			release,
-			onProgress,
-			topIsNewest,
-			onTop,
-			frugal: options.frugal,
-			nice: options.nice,
-			...trust,
-		});
-		return { content, written: await (writer as unknown as StreamWriter).finished };
-	} catch (error) {
-		throw await ended(writer, error, stop);
-	}
+): Promise<{ content: TarballContent; result: WriteResult }> {
+	const { frugal, nice } = options;
+	const unpacking = { release, onProgress, topIsNewest, frugal, nice, ...trust };
+	return await streamInto(context, tarball, unpacking, (top, signal) => {
+		return squashfs.writeStream(tools, { ...options, output: temporary, xattrs: false, signal, top, topIsNewest });
+	});
 }
 
-/** The reason that counts: where mksquashfs died, its own words and not the broken pipe. It has ended on return. */
-async function ended(writer: StreamWriter | undefined, error: unknown, stop: AbortController): Promise<unknown> {
-	const broken = ["EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ERR_STREAM_DESTROYED"];
-	const pipe = broken.includes((error as NodeJS.ErrnoException).code ?? "");
-	if (!pipe) stop.abort(error);
-	const own = await writer?.finished.then(
-		() => undefined,
-		(reason: unknown) => reason,
-	);
-	return pipe && own !== undefined ? own : error;
+/** What a tarball's stream told of it. */
+export function ofTarball({ sha256, signed }: TarballContent): Partial<Origin> {
+	return { sha256, ...(signed ? { signed } : {}) };
 }
 
 /** On the device and out of the cache: what the proof reads is what the disk holds. */

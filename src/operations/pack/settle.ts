@@ -1,0 +1,55 @@
+/**
+ * A proved image whose release was not known before it was made: it gets its place, or is compared with what is there.
+ *
+ * Owns: that order, under the release's lock. Leaves to others: each step.
+ */
+
+import { type Entry, findEntry } from "../../catalog.ts";
+import type { Origin } from "../../image/manifest.ts";
+import { type Proof, proveList } from "../../image/proof.ts";
+import { squashfs } from "../../image/squashfs.ts";
+import { releasePaths } from "../../layout.ts";
+import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../aside.ts";
+import { withLock } from "../context.ts";
+import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
+import { settlePair } from "./publish.ts";
+import type { WrittenImage } from "./write.ts";
+
+/** `dispose` is called when the image is safe. */
+export async function settleImage(
+	job: Job,
+	written: WrittenImage,
+	origin: Origin,
+	dispose: () => Promise<{ source: PackResult["source"] }>,
+): Promise<PackResult> {
+	const { context, options } = job;
+	const paths = releasePaths(context.layout, written.release);
+	return await withLock(context, paths.name, async () => {
+		await settlePair(paths, context.signal);
+		const left = await finishReplacement(context, paths);
+		if (options.replace) assertNotNeeded(left, paths);
+		const entry = await findEntry(context.layout, written.release);
+		const already = entry !== undefined && !options.replace;
+		if (already) await assertSameContent(job, entry, written.proof, origin.path);
+		else await put(job, paths, written, origin);
+		const gone = await dispose();
+		return await describe(context, written.release, { already, kept: [], ...gone });
+	});
+}
+
+async function assertSameContent(
+	{ context, mountable }: Job,
+	entry: Entry,
+	source: Proof,
+	from: string,
+): Promise<void> {
+	assertGood(entry);
+	await context.step("prove", `compare the image that is there with ${from}`, async () => {
+		// It may have been written a second ago, by whomever, and the tarball may go.
+		await ensureOnDisk(entry.paths);
+		const request = { format: squashfs, image: entry.paths.image, source, from, mountable, signal: context.signal };
+		await proveList(request).catch((error: unknown) => {
+			throw otherContent(error, entry, from);
+		});
+	});
+}
