@@ -44,7 +44,7 @@ export {
 	helperUninstall,
 } from "./operations/helper.ts";
 export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";
-export { type MountOutcome, mount, mountAll } from "./operations/mount.ts";
+export { type MountOptions, type MountOutcome, mount, mountAll } from "./operations/mount.ts";
 export { type PackOptions, type PackResult, pack } from "./operations/pack/index.ts";
 export { type RemoveOptions, type RemoveResult, remove } from "./operations/remove/index.ts";
 export { type SelectOptions, type SelectResult, select } from "./operations/select.ts";

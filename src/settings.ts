@@ -16,6 +16,8 @@ export interface Settings {
 	jobs?: number;
 	/** User name or id that owns new build directories. */
 	owner?: string;
+	/** Mounting by squashfuse: where nothing else can (auto, the default), never, or always. */
+	fuse?: "auto" | "never" | "always";
 	/** Config fragments that every configure merges, absolute paths. */
 	fragments?: string[];
 }
@@ -24,6 +26,7 @@ const checks: Readonly<Record<keyof Settings, readonly [(value: unknown) => bool
 	preset: [(value) => ["smallest", "balanced", "fast"].includes(value as string), "smallest, balanced or fast"],
 	jobs: [(value) => Number.isInteger(value) && (value as number) > 0, "a whole number above 0"],
 	owner: [(value) => typeof value === "string" && value !== "", "a user's name or id, as a string"],
+	fuse: [(value) => ["auto", "never", "always"].includes(value as string), "auto, never or always"],
 	fragments: [
 		(value) => Array.isArray(value) && value.every((path) => typeof path === "string" && path.startsWith("/")),
 		"a list of absolute paths",

@@ -120,6 +120,7 @@ Napi::Value fromProbe(Napi::Env env, Probe& probe) {
     out["capabilities"] = capabilities;
     out["noNewPrivs"] = boolean(env, probe.noNewPrivs);
     out["initialMountNamespace"] = boolean(env, probe.initialMountNamespace);
+    out["inUserNamespace"] = boolean(env, probe.inUserNamespace);
     return out;
 }
 

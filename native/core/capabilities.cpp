@@ -71,6 +71,12 @@ Capabilities effectiveCapabilities() {
     return out;
 }
 
+bool inUserNamespace() {
+    constexpr ino_t first = 0xEFFFFFFD; // PROC_USER_INIT_INO, include/linux/proc_ns.h
+    auto space = statPath("/proc/self/ns/user", true);
+    return !space || space->key.ino != first;
+}
+
 Probe probe() {
     Probe out;
     struct utsname name {};
@@ -95,6 +101,7 @@ Probe probe() {
     out.noNewPrivs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
     std::string own = namespaceOf("/proc/self/ns/mnt");
     out.initialMountNamespace = !own.empty() && own == namespaceOf("/proc/1/ns/mnt");
+    out.inUserNamespace = inUserNamespace();
     return out;
 }
 

@@ -29,7 +29,11 @@ struct Probe {
     Capabilities capabilities;
     bool noNewPrivs = false;
     bool initialMountNamespace = false;
+    bool inUserNamespace = false; // where no capability counts for mounting squashfs
 };
+
+// Not in the first one. True also where that cannot be found out.
+bool inUserNamespace();
 
 Probe probe();
 

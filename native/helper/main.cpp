@@ -1,5 +1,6 @@
 // ksquash-helper [--json] mount|umount|status NAME · boot · unboot · status · --version
 // Made safe first, then the arguments, then the policy, then the work. Leaves each of these to its own file.
+#include "../core/capabilities.h"
 #include "boot.h"
 #include "privilege.h"
 #include "sanitize.h"

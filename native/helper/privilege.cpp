@@ -1,5 +1,6 @@
 // capset(2), and the five reasons for which the kernel ignores a file's capabilities.
 #include "privilege.h"
+#include "../core/capabilities.h"
 #include "../core/file.h"
 
 #include <linux/capability.h>
@@ -12,8 +13,6 @@
 namespace ksquash::helper {
 
 namespace {
-
-constexpr ino_t initialUserNamespace = 0xEFFFFFFD; // PROC_USER_INIT_INO, include/linux/proc_ns.h
 
 uint32_t bit(Capability capability) {
     return uint32_t{1} << static_cast<unsigned>(capability);
@@ -86,11 +85,6 @@ Raised::~Raised() {
 void forget(Capability capability) {
     permitted &= ~bit(capability);
     setOrDie(0);
-}
-
-bool inUserNamespace() {
-    auto space = statPath("/proc/self/ns/user", true);
-    return !space || space->key.ino != initialUserNamespace;
 }
 
 std::string missingPrivilege() {

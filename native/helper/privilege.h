@@ -23,7 +23,6 @@ class Raised {
 // Out of the permitted set, too: nothing brings it back in this process.
 void forget(Capability capability);
 
-bool inUserNamespace();
 // Empty when both are there; else which is missing, and why as far as the kernel tells.
 std::string missingPrivilege();
 

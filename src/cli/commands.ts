@@ -12,6 +12,7 @@ import {
 	common,
 	dryRun,
 	flag,
+	mountFlags,
 	type PackFlags,
 	packFlags,
 	variantFlags,
@@ -31,17 +32,24 @@ const source = {
 const run = async () => await import("./run.ts");
 
 export type ManyFlags = Common & { all?: boolean; dryRun?: boolean };
+export type MountFlags = ManyFlags & { fuse?: "auto" | "never" | "always" };
 export type UmountFlags = ManyFlags & { lazy?: boolean; force?: boolean };
 export type VerifyFlags = Common & { quick?: boolean; deep?: boolean };
 export type RemoveFlags = Common & { dryRun?: boolean; force?: boolean; purge?: boolean };
-export type InstallFlags = PackFlags & ConfigureFlags & { select?: boolean };
+export type InstallFlags = PackFlags & ConfigureFlags & Pick<MountFlags, "fuse"> & { select?: boolean };
 export type SelectFlags = Common & { dryRun?: boolean; variant?: string };
 
 const install = buildCommand<InstallFlags, [string], CliContext>({
 	loader: async () => (await run()).install,
 	parameters: {
 		positional: source,
-		flags: { ...packFlags, ...buildFlags, ...variantFlags, select: flag("Move the linux link wherever it points now") },
+		flags: {
+			...packFlags,
+			...buildFlags,
+			...variantFlags,
+			...mountFlags,
+			select: flag("Move the linux link wherever it points now"),
+		},
 	},
 	docs: {
 		brief: "Pack, verify, mount, configure and select: the whole chain",
@@ -94,11 +102,11 @@ const verify = buildCommand<VerifyFlags, string[], CliContext>({
 	},
 });
 
-const mount = buildCommand<ManyFlags, string[], CliContext>({
+const mount = buildCommand<MountFlags, string[], CliContext>({
 	loader: async () => (await run()).mount,
 	parameters: {
 		positional: releases,
-		flags: { ...common, ...dryRun, all: flag("Every image there is") },
+		flags: { ...common, ...dryRun, ...mountFlags, all: flag("Every image there is") },
 	},
 	docs: {
 		brief: "Mount images where their trees stood",

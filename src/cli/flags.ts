@@ -108,6 +108,16 @@ export const variantFlags = {
 	cross: text("CROSS_COMPILE for make", "prefix"),
 } as const;
 
+/** mount's and install's. */
+export const mountFlags = {
+	fuse: {
+		kind: "enum",
+		values: ["auto", "never", "always"],
+		optional: true,
+		brief: "Mount by squashfuse: where nothing else can (auto, the default), never, or always",
+	},
+} as const;
+
 export { flag, list, text };
 
 /** 256K, 1M, 512MiB, 65536: bytes. */

@@ -32,9 +32,10 @@ export function packReport(result: PackResult): string[] {
 	return lines;
 }
 
-export function mountReport({ release, target, device, already, plan }: MountOutcome): string[] {
+export function mountReport({ release, target, device, fuse, already, plan }: MountOutcome): string[] {
 	if (plan) return planned(plan);
-	return [`${release}: ${already ? "is mounted already" : "mounted"} on ${target} (${device})`];
+	const by = fuse ? "FUSE: squashfuse serves it, slower than the kernel would" : device;
+	return [`${release}: ${already ? "is mounted already" : "mounted"} on ${target} (${by})`];
 }
 
 export function umountReport({ release, target, already, plan }: UmountOutcome): string[] {
@@ -137,7 +138,7 @@ function statusRow(row: ReleaseStatus): string[] {
 	});
 	return [
 		`${row.release}${row.selected ? " *" : ""}`,
-		row.state,
+		row.fuse ? `${row.state} (FUSE)` : row.state,
 		size(row.imageBytes),
 		row.saved ? size(row.saved.bytes) : "?",
 		row.saved ? count(row.saved.inodes) : "?",

@@ -3,7 +3,7 @@
  */
 
 import * as ops from "../index.ts";
-import type { InstallFlags, ManyFlags, RemoveFlags, SelectFlags, UmountFlags, VerifyFlags } from "./commands.ts";
+import type { InstallFlags, MountFlags, RemoveFlags, SelectFlags, UmountFlags, VerifyFlags } from "./commands.ts";
 import { type CliContext, each, every, one } from "./context.ts";
 import type { Common, ConfigureFlags, PackFlags } from "./flags.ts";
 import * as report from "./report.ts";
@@ -43,9 +43,11 @@ export async function verify(this: CliContext, flags: VerifyFlags, ...releases: 
 	await each(this, flags, releases, work, report.verifyReport);
 }
 
-export async function mount(this: CliContext, flags: ManyFlags, ...releases: string[]): Promise<void> {
-	if (!flags.all) return await each(this, flags, releases, ops.mount, report.mountReport);
-	await every(this, flags, releases, ops.mountAll, report.mountReport);
+export async function mount(this: CliContext, flags: MountFlags, ...releases: string[]): Promise<void> {
+	const { all, fuse } = flags;
+	if (all)
+		return await every(this, flags, releases, async (o) => await ops.mountAll({ ...o, fuse }), report.mountReport);
+	await each(this, flags, releases, async (release, o) => await ops.mount(release, { ...o, fuse }), report.mountReport);
 }
 
 export async function umount(this: CliContext, flags: UmountFlags, ...releases: string[]): Promise<void> {

@@ -5,15 +5,15 @@
  * Leaves to others: the system calls (native/core) and what to mount where.
  */
 
-import { type ErrorCode, KsquashError } from "../errors.ts";
+import { type ErrorCode, type ErrorDetails, KsquashError } from "../errors.ts";
 import { failure, isSystemError } from "../system/failure.ts";
-import { type FileId, type Holder, holders, type MountResult, mountImage, umount } from "../system/native.ts";
-import type { Mounter } from "./mounter.ts";
+import { type FileId, type Holder, holders, mountImage, umount } from "../system/native.ts";
+import type { Mounted, Mounter } from "./mounter.ts";
 
 export class DirectMounter implements Mounter {
 	readonly kind = "direct";
 
-	async mount(image: string, target: string, options: { expect?: FileId } = {}): Promise<MountResult> {
+	async mount(image: string, target: string, options: { expect?: FileId } = {}): Promise<Mounted> {
 		try {
 			return await mountImage({ image, target, ...options });
 		} catch (error) {
@@ -27,13 +27,7 @@ export class DirectMounter implements Mounter {
 			return await umount(target, options);
 		} catch (error) {
 			if (!isSystemError(error) || error.code !== "EBUSY") throw failure(error, `unmount ${target}`);
-			throw new KsquashError("ERR_KSQUASH_BUSY", `${target} is busy`, {
-				errno: error.errno,
-				syscall: error.syscall,
-				path: target,
-				cause: error,
-				notes: holderLines(await holders(target).catch(() => [])),
-			});
+			throw await busy(target, { errno: error.errno, syscall: error.syscall, cause: error });
 		}
 	}
 }
@@ -50,6 +44,12 @@ function codeFor(error: unknown): ErrorCode | undefined {
 	if (error.code === "EBUSY") return "ERR_KSQUASH_LOCKED";
 	if (error.code === "EINVAL" || error.code === "EIO") return "ERR_KSQUASH_IMAGE";
 	return undefined;
+}
+
+/** With everybody named who is in the way. */
+export async function busy(target: string, details: ErrorDetails = {}): Promise<KsquashError> {
+	const notes = holderLines(await holders(target).catch(() => []));
+	return new KsquashError("ERR_KSQUASH_BUSY", `${target} is busy`, { ...details, path: target, notes });
 }
 
 /** One line for each process, for a person. */

@@ -8,10 +8,10 @@
 
 import { basename } from "node:path";
 import { type ErrorCode, Exit, KsquashError } from "../errors.ts";
-import type { FileId, MountResult } from "../system/native.ts";
+import type { FileId } from "../system/native.ts";
 import { ownPackage } from "../system/package.ts";
 import { type Identity, run } from "../system/run.ts";
-import type { Mounter } from "./mounter.ts";
+import type { Mounted, Mounter } from "./mounter.ts";
 
 /** What `ksquash-helper --json` answers, as far as it is there. */
 export interface HelperAnswer {
@@ -55,7 +55,7 @@ export class HelperMounter implements Mounter {
 		this.#warn = warn;
 	}
 
-	async mount(image: string, target: string, { expect }: { expect?: FileId } = {}): Promise<MountResult> {
+	async mount(image: string, target: string, { expect }: { expect?: FileId } = {}): Promise<Mounted> {
 		const doing = `mount ${image} on ${target}`;
 		await this.#assertMeans(doing, target, image);
 		const { device = "", file = "", mountId = "0", result } = await this.#ask("mount", target, doing);
@@ -109,6 +109,11 @@ export class HelperMounter implements Mounter {
 			...(hint === undefined ? {} : { hint }),
 		});
 	}
+}
+
+/** Would the helper mount anything at all for this user? */
+export async function helperServes(program: string): Promise<boolean> {
+	return (await askHelper<HelperAnswer>(program, ["status"])).status === Exit.ok;
 }
 
 /** Runs the helper with --json. Throws ERR_KSQUASH_TOOL_FAILED for an answer that is none. */

@@ -1,46 +1,73 @@
 /**
  * What can mount: the interface that every way of mounting has, and the choice between them.
  *
- * Owns: the choice. Leaves to others: each way (direct.ts, helper.ts) and policy (operations).
+ * Owns: the choice. Leaves to others: each way (direct.ts, helper.ts, fuse.ts) and policy (operations).
  */
 
 import { KsquashError } from "../errors.ts";
 import type { FileId, MountResult, Probe } from "../system/native.ts";
 import { which } from "../system/run.ts";
 import { DirectMounter } from "./direct.ts";
-import { HelperMounter } from "./helper.ts";
+import { FuseMounter, fuseProblem } from "./fuse.ts";
+import { HelperMounter, helperServes } from "./helper.ts";
+
+/** By FUSE there is no device. */
+export interface Mounted extends Omit<MountResult, "device"> {
+	device?: string;
+	/** A process serves it, not the kernel. */
+	fuse?: boolean;
+}
 
 export interface Mounter {
-	readonly kind: "direct" | "helper";
+	readonly kind: "direct" | "helper" | "fuse";
 	/** Mounts `image` read-only on `target`, an empty directory. Twice is once. */
-	mount(image: string, target: string, options?: { expect?: FileId }): Promise<MountResult>;
+	mount(image: string, target: string, options?: { expect?: FileId }): Promise<Mounted>;
 	/** Unmounts `target`; `expect` is the image that must be mounted there. Never forces. */
 	umount(target: string, options?: { lazy?: boolean; expect?: FileId }): Promise<{ stillHeld: boolean }>;
 }
 
-/** Where the helper would be: it knows the running system's paths only. */
-export interface HelperPlace {
-	root: string;
-	helper: string;
+/** auto: where nothing else can mount · never · always: also where the kernel could. */
+export type FuseUse = "auto" | "never" | "always";
+
+export interface Choice {
+	/** Where the helper would be: it knows the running system's paths only. Without a place it is not looked for. */
+	place?: { root: string; helper: string };
+	/** "never" when absent. */
+	fuse?: FuseUse;
+	warn?: ((message: string) => void) | undefined;
 }
 
 /**
- * The mounter for this process: itself, or without CAP_SYS_ADMIN the helper where that is installed.
+ * The mounter for this process: itself, or without CAP_SYS_ADMIN the helper where that is installed and permits something,
+ * or squashfuse.
  * Throws ERR_KSQUASH_PRIVILEGE or ERR_KSQUASH_KERNEL with what is missing.
  */
-export function chooseMounter(probe: Probe, place?: HelperPlace, warn?: (message: string) => void): Mounter {
+export async function chooseMounter(probe: Probe, { place, fuse = "never", warn }: Choice = {}): Promise<Mounter> {
+	if (fuse === "always") return new FuseMounter();
 	const problem = mountProblem(probe);
 	if (problem === undefined) return new DirectMounter();
+	const noFuse = fuse === "auto" ? await fuseProblem(probe) : problem;
 	if (problem.code === "ERR_KSQUASH_PRIVILEGE" && place?.root === "/" && which(place.helper) !== undefined) {
-		return new HelperMounter(place.helper, warn);
+		// Its own words are the better ones where nothing serves.
+		if (noFuse !== undefined || (await helperServes(place.helper))) return new HelperMounter(place.helper, warn);
 	}
+	if (noFuse === undefined) return new FuseMounter();
 	throw problem;
 }
 
-/** Why this process cannot mount here; undefined when it can. */
+const WAYS =
+	"run it as root; or, as root: ksquash helper install --user USER; or install squashfuse, for directories of your own";
+
+/** Why this process cannot mount here by the kernel's squashfs; undefined when it can. */
 export function mountProblem(probe: Probe): KsquashError | undefined {
 	if (!probe.capabilities.sysAdmin) {
-		return new KsquashError("ERR_KSQUASH_PRIVILEGE", "mounting needs CAP_SYS_ADMIN, which this process lacks");
+		return new KsquashError("ERR_KSQUASH_PRIVILEGE", "mounting needs CAP_SYS_ADMIN, which this process lacks", {
+			hint: WAYS,
+		});
+	}
+	if (probe.inUserNamespace) {
+		const why = "this process is in a user namespace, where the kernel mounts no squashfs";
+		return new KsquashError("ERR_KSQUASH_PRIVILEGE", why, { hint: WAYS });
 	}
 	if (!probe.squashfs) {
 		return new KsquashError("ERR_KSQUASH_KERNEL", "the running kernel has no squashfs", {

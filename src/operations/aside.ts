@@ -140,7 +140,7 @@ async function mountInPlace(context: Context, { image, mountPoint }: ReleasePath
 	if ((await lstatIfExists(mountPoint)) === undefined) {
 		await attempt(`make ${mountPoint}`, makeMountPoint(mountPoint));
 	}
-	await chooseMounter(context.probe).mount(image, mountPoint);
+	await (await chooseMounter(context.probe)).mount(image, mountPoint);
 }
 
 async function isMountable({ probe }: Context, entry: Entry | undefined): Promise<boolean> {

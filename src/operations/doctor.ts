@@ -9,6 +9,7 @@ import { buildTools } from "../build/kbuild.ts";
 import { KsquashError } from "../errors.ts";
 import { compressors as known } from "../image/format.ts";
 import { squashfs } from "../image/squashfs.ts";
+import { fuseProblem } from "../mount/fuse.ts";
 import { askHelper } from "../mount/helper.ts";
 import { installedHelper } from "../mount/helper-program.ts";
 import { mountProblem } from "../mount/mounter.ts";
@@ -36,7 +37,7 @@ export interface Diagnosis {
 export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 	const context = await openContext(options);
 	const groups = await Promise.all([kernel(context), packing(), building(), space(context)]);
-	const checks = [...privileges(context, await helper(context)), ...groups.flat()];
+	const checks = [...(await privileges(context, await helper(context))), ...groups.flat()];
 	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
 }
 
@@ -62,25 +63,22 @@ async function helper({ layout, probe }: Context): Promise<Check | undefined> {
 	return { name, result: "warn", found: why, fix: "ksquash helper install --user USER, as root" };
 }
 
-function privileges({ probe }: Context, own: Check | undefined): Check[] {
-	const capability = probe.capabilities.sysAdmin;
+async function privileges({ probe }: Context, own: Check | undefined): Promise<Check[]> {
+	const capability = probe.capabilities.sysAdmin && !probe.inUserNamespace;
 	const byHelper = !capability && own?.result === "ok";
 	const problem = byHelper ? undefined : mountProblem(probe);
-	const checks: Check[] = [
-		capability
-			? { name: "privilege", result: "ok", found: "CAP_SYS_ADMIN" }
-			: byHelper
-				? { name: "privilege", result: "ok", found: "no CAP_SYS_ADMIN, but the helper" }
-				: {
-						name: "privilege",
-						result: "fail",
-						found: "no CAP_SYS_ADMIN: nothing can be mounted",
-						fix: "run it as root",
-					},
-		...(own ? [own] : []),
-	];
-	if (problem === undefined) checks.push({ name: "mounting", result: "ok", found: "possible here" });
-	else checks.push({ name: "mounting", result: "fail", found: problem.message, fix: problem.hint });
+	const byFuse = problem !== undefined && (await fuseProblem(probe)) === undefined;
+	const checks: Check[] = [];
+	const add = (name: string, result: Check["result"], found: string, fix?: string): void =>
+		void checks.push({ name, result, found, ...(fix === undefined ? {} : { fix }) });
+	if (capability) add("privilege", "ok", "CAP_SYS_ADMIN");
+	else if (byHelper) add("privilege", "ok", "no CAP_SYS_ADMIN, but the helper");
+	else if (byFuse) add("privilege", "warn", "no CAP_SYS_ADMIN: images are mounted by FUSE", problem.hint);
+	else add("privilege", "fail", "no CAP_SYS_ADMIN: nothing can be mounted", "run it as root");
+	if (own) checks.push(own);
+	if (problem === undefined) add("mounting", "ok", "possible here");
+	else if (byFuse) add("mounting", "warn", "by FUSE only (squashfuse), on directories of this user's own");
+	else add("mounting", "fail", problem.message, problem.hint);
 	if (!probe.initialMountNamespace) {
 		const found = "this is not the mount namespace of PID 1: mounts made here are not seen elsewhere";
 		checks.push({ name: "mount namespace", result: "warn", found });

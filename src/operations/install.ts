@@ -13,15 +13,15 @@ import { type ConfigureOptions, type ConfigureResult, configure } from "./config
 import { checkOptions } from "./configure/options.ts";
 import { checkPlace, findPlace } from "./configure/place.ts";
 import { type Context, openContext } from "./context.ts";
-import { type MountOutcome, mount } from "./mount.ts";
-import { assertUnused } from "./mounted.ts";
+import { type MountOptions, type MountOutcome, mount } from "./mount.ts";
+import { assertUnused, mounterFor } from "./mounted.ts";
 import { type PackOptions, type PackResult, pack } from "./pack/index.ts";
 import { openSource, type Source } from "./pack/source.ts";
 import { type SelectResult, select } from "./select.ts";
 import { type ReleaseStatus, status } from "./status.ts";
 import { umount } from "./umount.ts";
 
-export interface InstallOptions extends PackOptions, ConfigureOptions {
+export interface InstallOptions extends PackOptions, ConfigureOptions, MountOptions {
 	/** Move /usr/src/linux also where it points to what is not ksquash's. */
 	select?: boolean | undefined;
 }
@@ -75,7 +75,9 @@ async function checkFirst(context: Context, source: Source, options: InstallOpti
 	const release = unknown ? options.release : source.release;
 	const tree = source.kind === "tree" ? source.tree.path : undefined;
 	await checkOptions(context, options, { release, source: tree });
-	if (!staysInPlace(context, source)) chooseMounter(context.probe);
+	// Where the tree gives way to its image, that is mounted between two renames: by this process itself.
+	if (source.kind === "tree" && source.fate === "replace") await chooseMounter(context.probe);
+	else if (!staysInPlace(context, source)) await mounterFor(context, options);
 	// A tarball says its release only when it is read, a patched tree when it is patched.
 	if (release === undefined) return await checkPlace(context, options);
 	await findPlace(context, release, options);

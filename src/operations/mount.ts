@@ -7,13 +7,13 @@
 import { type Entry, findEntry, scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { releasePaths } from "../layout.ts";
-import { chooseMounter } from "../mount/mounter.ts";
+import type { FuseUse } from "../mount/mounter.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, makeDirectory, removeEmptyDirectory } from "../system/files.ts";
 import { statTarget, type TargetStatus } from "../system/native.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 import { type Failed, forEach } from "./many.ts";
-import { LOCK_WAIT_MS } from "./mounted.ts";
+import { LOCK_WAIT_MS, mounterFor, staleness } from "./mounted.ts";
 
 export interface MountOutcome {
 	release: string;
@@ -21,40 +21,48 @@ export interface MountOutcome {
 	target: string;
 	/** It was mounted there before. */
 	already: boolean;
-	/** e.g. "/dev/loop3"; absent with dryRun. */
+	/** e.g. "/dev/loop3"; absent with dryRun, and by FUSE. */
 	device?: string;
+	/** A process of this user's (squashfuse) serves it, not the kernel. */
+	fuse?: boolean;
 	plan?: string[];
 }
 
+export interface MountOptions extends CommonOptions {
+	/** Mount by squashfuse: "auto" where nothing else can, "never", or "always". The settings' when absent, else "auto". */
+	fuse?: FuseUse | undefined;
+}
+
 /** Mounts one release's image where its tree stood. Throws KsquashError. */
-export async function mount(release: string, options: CommonOptions = {}): Promise<MountOutcome> {
-	return await mountOne(await openContext(options), release);
+export async function mount(release: string, options: MountOptions = {}): Promise<MountOutcome> {
+	return await mountOne(await openContext(options), release, options);
 }
 
 /** Mounts every image there is; one that fails does not stop the others. */
-export async function mountAll(options: CommonOptions = {}): Promise<{ done: MountOutcome[]; failed: Failed[] }> {
+export async function mountAll(options: MountOptions = {}): Promise<{ done: MountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
 	const releases = (await scan(context.layout)).map(({ release }) => release);
-	return await forEach(context, releases, async (release) => await mountOne(context, release));
+	return await forEach(context, releases, async (release) => await mountOne(context, release, options));
 }
 
-async function mountOne(context: Context, release: string): Promise<MountOutcome> {
+async function mountOne(context: Context, release: string, { fuse }: MountOptions): Promise<MountOutcome> {
 	const { name } = releasePaths(context.layout, release);
-	if (context.dryRun) return await planned(context, release);
+	if (context.dryRun) return await planned(context, release, fuse);
 	await findImage(context, release);
-	return await withLock(context, name, async () => await mountLocked(context, release), { waitMs: LOCK_WAIT_MS });
+	const work = async (): Promise<MountOutcome> => await mountLocked(context, release, fuse);
+	return await withLock(context, name, work, { waitMs: LOCK_WAIT_MS });
 }
 
-async function mountLocked(context: Context, release: string): Promise<MountOutcome> {
+async function mountLocked(context: Context, release: string, fuse: FuseUse | undefined): Promise<MountOutcome> {
 	const { image, mountPoint } = (await findImage(context, release)).paths;
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
-		const mounter = chooseMounter(context.probe, context.layout, context.warn);
+		const mounter = await mounterFor(context, { fuse });
 		assertNotStale(release, await statTarget(mountPoint, image), mountPoint);
 		const made = (await lstatIfExists(mountPoint)) === undefined;
 		await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
 		try {
-			const { already, device } = await mounter.mount(image, mountPoint);
-			return { release, image, target: mountPoint, already, device };
+			const { mountId: _, file: __, ...done } = await mounter.mount(image, mountPoint);
+			return { release, image, target: mountPoint, ...done };
 		} catch (error) {
 			if (made) await removeEmptyDirectory(mountPoint).catch(() => false);
 			throw error;
@@ -63,9 +71,9 @@ async function mountLocked(context: Context, release: string): Promise<MountOutc
 }
 
 /** The same checks as the real work. */
-async function planned(context: Context, release: string): Promise<MountOutcome> {
+async function planned(context: Context, release: string, fuse: FuseUse | undefined): Promise<MountOutcome> {
 	const { image, mountPoint } = (await findImage(context, release)).paths;
-	chooseMounter(context.probe, context.layout);
+	const { kind } = await mounterFor(context, { fuse });
 	const status = await statTarget(mountPoint, image);
 	assertNotStale(release, status, mountPoint);
 	const outcome = { release, image, target: mountPoint };
@@ -76,7 +84,11 @@ async function planned(context: Context, release: string): Promise<MountOutcome>
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `cannot mount ${image} on ${mountPoint}: ${why}`);
 	}
 	const make = status.state === "absent" ? [`make ${mountPoint}`] : [];
-	return { ...outcome, already: false, plan: [...make, `mount ${image} on ${mountPoint}`] };
+	return {
+		...outcome,
+		already: false,
+		plan: [...make, `mount ${image} on ${mountPoint}${kind === "fuse" ? " by FUSE" : ""}`],
+	};
 }
 
 /** Throws ERR_KSQUASH_NO_RELEASE, or ERR_KSQUASH_IMAGE for a file that cannot be mounted. */
@@ -92,10 +104,11 @@ async function findImage({ layout }: Context, release: string): Promise<Entry> {
 	return entry;
 }
 
-function assertNotStale(release: string, { state }: TargetStatus, mountPoint: string): void {
-	if (state !== "stale") return;
-	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `an older image of ${release} is mounted on ${mountPoint}`, {
+function assertNotStale(release: string, standing: TargetStatus, mountPoint: string): void {
+	const stale = standing.state === "stale" ? staleness(release, standing) : undefined;
+	if (stale === undefined) return;
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${stale.why} on ${mountPoint}`, {
 		path: mountPoint,
-		hint: `ksquash umount ${release} && ksquash mount ${release}`,
+		hint: stale.mend,
 	});
 }

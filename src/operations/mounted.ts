@@ -6,11 +6,32 @@ import type { Entry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import type { ReleasePaths } from "../layout.ts";
 import { holderLines } from "../mount/direct.ts";
+import { chooseMounter, type FuseUse, type Mounter } from "../mount/mounter.ts";
 import { attempt } from "../system/failure.ts";
 import { type FileId, holders, type TargetStatus } from "../system/native.ts";
+import type { Context } from "./context.ts";
 
 /** For a release's lock: long enough for a mount or umount; a pack takes longer than anybody wants to wait. */
 export const LOCK_WAIT_MS = 5000;
+
+/** What mounts here; for what is mounted already, what unmounts it. Throws what is missing. */
+export async function mounterFor(
+	{ probe, layout, settings, warn }: Context,
+	{ fuse = settings.fuse ?? "auto", standing }: { fuse?: FuseUse | undefined; standing?: TargetStatus } = {},
+): Promise<Mounter> {
+	const use = standing === undefined ? fuse : standing.fuse ? "always" : "never";
+	return await chooseMounter(probe, { place: layout, fuse: use, warn });
+}
+
+/** What is wrong with a mount that is ours, and the line that mends it; undefined when nothing is. */
+export function staleness(
+	release: string,
+	{ state, dead, deleted }: TargetStatus,
+): { why: string; mend: string } | undefined {
+	const mend = `ksquash umount ${release} && ksquash mount ${release}`;
+	if (dead) return { why: `squashfuse has ended: the mount of ${release} is dead`, mend };
+	return state === "stale" || deleted ? { why: `an older image of ${release} is mounted`, mend } : undefined;
+}
 
 /** The image mounted on a release's mount point. Throws ERR_KSQUASH_OCCUPIED for a mount that is hidden or not ours. */
 export function ownMount({ image, mountPoint }: ReleasePaths, { state, file }: TargetStatus): FileId {
@@ -32,16 +53,23 @@ export function ownMount({ image, mountPoint }: ReleasePaths, { state, file }: T
 /** The blocks of a deleted image live as long as its mount: after that its content is gone for good. */
 export function assertNotLastCopy(
 	{ image, mountPoint }: ReleasePaths,
-	{ deleted, state, device = "the loop device" }: TargetStatus,
+	{ deleted, dead, state, device }: TargetStatus,
 	entry: Entry | undefined,
 ): void {
 	// Another file of this name counts only when it is known as a good image of ours.
-	if (!(deleted || state === "stale") || entry?.manifest !== undefined) return;
+	if (dead || !(deleted || state === "stale") || entry?.manifest !== undefined) return;
 	const [what, to] = entry === undefined ? ["was deleted", image] : ["is another file now", `${image}.rescued`];
 	throw new KsquashError("ERR_KSQUASH_BUSY", `${image} ${what}: the mount on ${mountPoint} is the last copy`, {
 		path: mountPoint,
-		hint: `bring it back with: cp ${device} ${to}; or give the content up with --force`,
+		hint: `${rescue(mountPoint, device, to)}; or give the content up with --force`,
 	});
+}
+
+/** How to get the image of a mount back that is its last copy. */
+export function rescue(mountPoint: string, device: string | undefined, to: string): string {
+	return device === undefined
+		? `make an image of what is mounted: mksquashfs ${mountPoint} ${to}`
+		: `bring it back with: cp ${device} ${to}`;
 }
 
 /** Throws ERR_KSQUASH_BUSY with every process named that has something open at or below the path. */

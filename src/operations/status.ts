@@ -12,6 +12,7 @@ import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.t
 import { statTarget, type TargetStatus } from "../system/native.ts";
 import { type Build, buildsOf, findAllBuilds, followLink } from "./builds.ts";
 import { type CommonOptions, openContext } from "./context.ts";
+import { rescue, staleness } from "./mounted.ts";
 
 export interface ReleaseStatus {
 	release: string;
@@ -20,6 +21,8 @@ export interface ReleaseStatus {
 	/** As in TargetStatus; "bad image", or "no image", when there is nothing to mount. */
 	state: TargetStatus["state"] | "bad image" | "no image";
 	device?: string;
+	/** A process (squashfuse) serves the mount, not the kernel. */
+	fuse?: boolean;
 	imageBytes: number;
 	compressor?: string;
 	/** Of the source tree; absent without a manifest. */
@@ -96,7 +99,7 @@ async function describeRest(paths: ReleasePaths, around: Surroundings): Promise<
 	const target = await statTarget(mountPoint, image);
 	const found = [`there is no ${image}`];
 	if (target.state === "mounted") {
-		found.push(`its mount is the last copy; bring the image back with: cp ${target.device} ${image}`);
+		found.push(`its mount is the last copy; ${rescue(mountPoint, target.device, image)}`);
 	}
 	if ((await lstatIfExists(setAside)) !== undefined) {
 		found.push(`its tree is in ${setAside}: ksquash pack ${release} puts it back and packs it`);
@@ -114,6 +117,7 @@ function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selec
 		image,
 		mountPoint,
 		...(target.device === undefined ? {} : { device: target.device }),
+		...(target.fuse ? { fuse: true } : {}),
 		buildDirs: own.map(({ path, owner, stamp }) => ({
 			path,
 			owner: owner.name,
@@ -140,9 +144,8 @@ function problems({ release, imageProblem, manifestProblem, aside, paths }: Entr
 	const found: string[] = [];
 	if (imageProblem !== undefined) found.push(`${paths.image}: ${imageProblem}`);
 	else if (manifestProblem !== undefined) found.push(`no manifest: ${manifestProblem}`);
-	if (target.state === "stale" || target.deleted) {
-		found.push(`an older image is mounted: ksquash umount ${release} && ksquash mount ${release}`);
-	}
+	const stale = staleness(release, target);
+	if (stale !== undefined) found.push(`${stale.why}: ${stale.mend}`);
 	if (target.state === "hidden") found.push(`its mount is hidden by a later mount above ${paths.mountPoint}`);
 	if (target.state === "other") found.push(`something else is mounted on ${paths.mountPoint}`);
 	if (aside !== undefined) {

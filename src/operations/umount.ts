@@ -7,12 +7,11 @@
 import { findEntry, scan, withoutImage } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
-import { chooseMounter } from "../mount/mounter.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { type FileId, statTarget } from "../system/native.ts";
+import { type FileId, statTarget, type TargetStatus } from "../system/native.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 import { type Failed, forEach } from "./many.ts";
-import { assertNotLastCopy, assertUnused, LOCK_WAIT_MS, ownMount } from "./mounted.ts";
+import { assertNotLastCopy, assertUnused, LOCK_WAIT_MS, mounterFor, ownMount } from "./mounted.ts";
 
 export interface UmountOptions extends CommonOptions {
 	/** Detach it although it is busy: it lives on, unseen, until its last user ends. */
@@ -60,11 +59,12 @@ async function umountOne(context: Context, release: string, options: UmountOptio
 		return { ...outcome, plan: [`unmount ${paths.mountPoint}${options.lazy ? " (lazily)" : ""}`] };
 	}
 	const work = async (): Promise<UmountOutcome> => {
-		const file = await mountedFile(context, paths, options);
-		if (file === undefined) return { ...outcome, already: true };
+		const standing = await mountedFile(context, paths, options);
+		if (standing === undefined) return { ...outcome, already: true };
 		return await context.step("umount", paths.mountPoint, async () => {
-			const mounter = chooseMounter(context.probe, context.layout, context.warn);
-			const { stillHeld } = await mounter.umount(paths.mountPoint, { lazy: options.lazy ?? false, expect: file });
+			const mounter = await mounterFor(context, { standing });
+			const { lazy = false } = options;
+			const { stillHeld } = await mounter.umount(paths.mountPoint, { lazy, expect: standing.file });
 			if (stillHeld) {
 				context.warn(`the image is off ${paths.mountPoint}, but still held elsewhere (another mount namespace?)`);
 			}
@@ -74,12 +74,12 @@ async function umountOne(context: Context, release: string, options: UmountOptio
 	return await withLock(context, paths.name, work, { waitMs: LOCK_WAIT_MS });
 }
 
-/** The image that is mounted there and may go; undefined where nothing is mounted. */
+/** What is mounted there and may go; undefined where nothing is mounted. */
 async function mountedFile(
 	{ layout }: Context,
 	paths: ReleasePaths,
 	{ force }: UmountOptions,
-): Promise<FileId | undefined> {
+): Promise<(TargetStatus & { file: FileId }) | undefined> {
 	const { release, image, mountPoint } = paths;
 	const status = await statTarget(mountPoint, image);
 	if (status.state === "absent" && (await lstatIfExists(image)) === undefined) {
@@ -88,5 +88,5 @@ async function mountedFile(
 	if (status.state === "unmounted" || status.state === "absent") return undefined;
 	const file = ownMount(paths, status);
 	if (!force) assertNotLastCopy(paths, status, await findEntry(layout, release));
-	return file;
+	return { ...status, file };
 }

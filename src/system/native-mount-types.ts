@@ -69,6 +69,10 @@ export interface TargetStatus {
 	/** The backing file of the loop device. */
 	file?: FileId;
 	fstype?: string;
+	/** A process (squashfuse) serves the mount: there is no device. */
+	fuse?: boolean;
+	/** With `fuse`: that process has ended, and nothing can be read there; the state is "stale". */
+	dead?: boolean;
 }
 
 export interface MountEntry {
@@ -149,6 +153,8 @@ export interface Probe {
 	noNewPrivs: boolean;
 	/** This process's mount namespace is PID 1's. False too where that cannot be read. */
 	initialMountNamespace: boolean;
+	/** This process is in a user namespace: its capabilities do not count for mounting squashfs. True where that is unknown. */
+	inUserNamespace: boolean;
 }
 
 export interface UmountOptions extends Transaction {

@@ -6,6 +6,8 @@
  */
 
 import { setImmediate } from "node:timers/promises";
+import { hasCode } from "./files.ts";
+import { fuseRow, fuseStatus } from "./fuse-status.ts";
 import { nativeError } from "./native-error.ts";
 import { addon, call, callReading, callTransaction, path } from "./native-load.ts";
 import type {
@@ -69,12 +71,27 @@ export function detach({ device, file, signal }: DetachRequest): Promise<DetachR
 
 /**
  * What stands on a path now; with `image`, compared with that file by dev:ino. EACCES, ELOOP, ENAMETOOLONG of the path.
- * statx(2) and statmount(2), where they are missing the mount table, and that also for a mount that is covered.
+ * statx(2) and statmount(2), where they are missing the mount table, and that also for a mount that is covered and for
+ * one by FUSE.
  */
-export function statTarget(target: NativePath, image?: NativePath, { signal }: Look = {}): Promise<TargetStatus> {
-	return callReading(signal, (native) =>
-		native.statTarget(path(target), image === undefined ? undefined : path(image)),
-	);
+export async function statTarget(target: NativePath, image?: NativePath, { signal }: Look = {}): Promise<TargetStatus> {
+	const wanted = image === undefined ? undefined : path(image);
+	try {
+		const found = await callReading(signal, (native) => native.statTarget(path(target), wanted));
+		if (found.state !== "other" || !found.fstype?.startsWith("fuse")) return found;
+		return (await statFuse(target, image)) ?? found;
+	} catch (error) {
+		// At another user's FUSE mount nobody else may look, and at one whose process has ended nobody can.
+		const found = hasCode(error, "EACCES") || hasCode(error, "ENOTCONN") ? await statFuse(target, image) : undefined;
+		if (found === undefined) throw error;
+		return found;
+	}
+}
+
+async function statFuse(target: NativePath, image: NativePath | undefined): Promise<TargetStatus | undefined> {
+	if (typeof target !== "string" || Buffer.isBuffer(image)) return undefined;
+	const row = await fuseRow(target, mounts).catch(() => undefined);
+	return row === undefined ? undefined : await fuseStatus(row, target, image as string | undefined);
 }
 
 /** Rows that become objects before the event loop gets its turn again: about a millisecond's work. */

@@ -1,10 +1,12 @@
 /** `ksquash helper …`, and the CLI over both mounters: root by the add-on, a user by the helper that root installed. */
 
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished, test } from "vitest";
 import { hasRule, withoutRule, withRule } from "../../src/mount/helper-policy.ts";
 import { fileCapabilities } from "../../src/system/native.ts";
+import { allowFuse, whyNoFuse } from "../support/fuse.ts";
 import { asUser, buildHelper, CAPABILITIES, GROUP, type Machine, machine, makeImage, USER } from "../support/helper.ts";
 import { mountsBelow } from "../support/scratch.ts";
 
@@ -114,16 +116,19 @@ describe("helper install, status, uninstall", () => {
 });
 
 describe.each([
-	["root, by the add-on", ["env"]],
-	["a user, by the helper", asUser()],
-])("mount and umount as %s", (_, as) => {
+	["root, by the add-on", ["env"], "direct"],
+	["a user, by the helper", asUser(), "helper"],
+	["a user, by FUSE", asUser(), "fuse"],
+] as const)("mount and umount as %s", (_, as, kind) => {
 	const run = (box: Machine, ...args: string[]) => box.ksquash([...args, "--json"], as);
 	const ready = (): Machine => {
 		const box = machine();
 		place(box);
-		expect(box.ksquash(["helper", "install", "--user", String(USER)]).status).toBe(0);
+		if (kind === "fuse") allowFuse(target);
+		else expect(box.ksquash(["helper", "install", "--user", String(USER)]).status).toBe(0);
 		return box;
 	};
+	const it = kind === "fuse" ? test.skipIf(whyNoFuse() !== undefined) : test;
 
 	it("once, however often asked; status agrees", () => {
 		const box = ready();
@@ -134,11 +139,12 @@ describe.each([
 				already,
 				target,
 				image,
-				device: expect.stringMatching(/loop\d/),
+				...(kind === "fuse" ? { fuse: true } : { device: expect.stringMatching(/loop\d/) }),
 			});
 		}
 		expect(mountsBelow("/usr/src/linux-6.1")).toEqual([target]);
-		expect(readFileSync(`${target}/content`, "utf8")).toBe("tree");
+		const [file = "", ...rest] = [...as, "cat", `${target}/content`];
+		expect(execFileSync(file, rest, { encoding: "utf8" })).toBe("tree");
 		expect(JSON.parse(run(box, "status").stdout).releases[0]).toMatchObject({ state: "mounted", release: "6.1" });
 		for (const already of [false, true]) {
 			expect(JSON.parse(run(box, "umount", "6.1").stdout).results[0]).toMatchObject({ already, stillHeld: false });
@@ -150,9 +156,11 @@ describe.each([
 		const box = ready();
 		expect(run(box, "mount", "6.2").status).toBe(66);
 		expect(run(box, "mount", "6.1").status).toBe(0);
-		const child = spawn("sleep", ["60"], { cwd: target, stdio: "ignore" });
+		// Not even root may look at what a user mounted by FUSE.
+		const words = [...as.slice(1), "sh", "-c", 'cd "$1" && echo there && exec sleep 60', "sh", target];
+		const child = spawn(as[0], words, { stdio: ["ignore", "pipe", "inherit"] });
 		onTestFinished(() => void child.kill());
-		await new Promise((done) => child.once("spawn", done));
+		await once(child.stdout, "data");
 		expect(run(box, "umount", "6.1").status).toBe(75);
 		child.kill();
 		await new Promise((done) => child.once("close", done));
@@ -170,7 +178,7 @@ it("says that the helper does not permit it, and works under ambient capabilitie
 	const box = machine();
 	place(box);
 	expect(box.ksquash(["helper", "install", "--user", String(USER + 1)]).status).toBe(0);
-	const refused = box.ksquash(["mount", "6.1"], asUser());
+	const refused = box.ksquash(["mount", "6.1", "--fuse", "never"], asUser());
 	expect([refused.status, refused.stderr]).toEqual([
 		77,
 		expect.stringMatching(/not permitted[\s\S]*ksquash helper status/),

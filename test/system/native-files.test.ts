@@ -184,6 +184,7 @@ describe("probe and flushFile", () => {
 			squashfs: true,
 			capabilities: { sysAdmin: true },
 			initialMountNamespace: false,
+			inUserNamespace: false,
 		});
 		expect(probe.kernel).toBe(readFileSync("/proc/sys/kernel/osrelease", "utf8").trim());
 		expect(readlinkSync("/proc/self/ns/mnt")).toMatch(/mnt/);

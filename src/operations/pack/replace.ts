@@ -39,7 +39,7 @@ export async function replaceTree(
 		await swap(tree, paths.setAside);
 		if (!mountable) return;
 		try {
-			await chooseMounter(context.probe).mount(paths.image, paths.mountPoint);
+			await (await chooseMounter(context.probe)).mount(paths.image, paths.mountPoint);
 		} catch (error) {
 			// The image stays, proved. A failed undo never hides the first error.
 			await swapBack(tree, paths.setAside).catch((undo: Error) => {

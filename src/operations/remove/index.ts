@@ -9,7 +9,6 @@
 import { join } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { buildKey, buildName, LINK_KEY, releasePaths } from "../../layout.ts";
-import { chooseMounter } from "../../mount/mounter.ts";
 import { readLinkIfExists, removeEmptyDirectory, unlinkIfExists } from "../../system/files.ts";
 import { statTarget } from "../../system/native.ts";
 import { assertNotNeeded, finishReplacement } from "../aside.ts";
@@ -17,7 +16,7 @@ import { findBuilds } from "../builds.ts";
 import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "../context.ts";
 import { keep } from "../keep.ts";
 import { unselect } from "../link.ts";
-import { LOCK_WAIT_MS, ownMount } from "../mounted.ts";
+import { LOCK_WAIT_MS, mounterFor, ownMount } from "../mounted.ts";
 import { closeAll, type OpenedBuild, openBuilds, type RemovedBuild, removeBuild } from "./build.ts";
 import { withLinks } from "./links.ts";
 import { planOf } from "./plan.ts";
@@ -134,7 +133,8 @@ async function moveLink(context: Context, { paths, ours }: Survey, result: Remov
 async function takeOff(context: Context, { paths, mounted }: Survey): Promise<void> {
 	if (mounted === undefined) return;
 	await context.step("umount", paths.mountPoint, async () => {
-		await chooseMounter(context.probe).umount(paths.mountPoint, { expect: mounted });
+		const mounter = await mounterFor(context, { standing: mounted });
+		await mounter.umount(paths.mountPoint, { expect: mounted.file });
 	});
 }
 

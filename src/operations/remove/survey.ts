@@ -34,7 +34,7 @@ export interface Survey {
 	/** The mount point is a directory that goes when it is empty. */
 	mountPoint: boolean;
 	/** The image that is mounted. */
-	mounted: FileId | undefined;
+	mounted: (TargetStatus & { file: FileId }) | undefined;
 	/** What is not ours, with the reason. */
 	stays: string[];
 }
@@ -57,13 +57,14 @@ export async function survey(
 		const why = `${paths.release} is not here: there is no ${paths.image}`;
 		throw new KsquashError("ERR_KSQUASH_NO_RELEASE", why);
 	}
-	const mounted = isMountPoint(target) ? ownMount(paths, target) : undefined;
+	const mounted = isMountPoint(target) ? { ...target, file: ownMount(paths, target) } : undefined;
 	if (!force) {
 		await assertNotRunning(context, paths, ours);
 		if (entry !== undefined) assertOurs(entry);
 		assertNotLastCopy(paths, target, entry);
 	}
-	for (const path of [...(mounted === undefined ? [] : [paths.mountPoint]), ...ours.map((build) => build.path)]) {
+	const living = mounted !== undefined && !mounted.dead;
+	for (const path of [...(living ? [paths.mountPoint] : []), ...ours.map((build) => build.path)]) {
 		await assertUnused(path);
 	}
 	const others = builds.filter(({ stamp }) => stamp === undefined);
