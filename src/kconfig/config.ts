@@ -8,19 +8,21 @@
 import { readValue } from "./value.ts";
 
 export interface Assignment {
+	/** How the file is called in reports. */
+	file: string;
+	/** From 1. */
+	line: number;
 	symbol: string;
 	/** As written after "="; "n" for "# CONFIG_X is not set". */
 	raw: string;
 	/** See Value.normalised. */
 	value: string;
-	/** From 1. */
-	line: number;
 }
 
 export interface ConfigLine {
 	/** One character a byte (latin1), with the line end if there is one. */
 	text: string;
-	assignment?: Assignment;
+	assignment: Assignment | undefined;
 }
 
 export interface Finding {
@@ -54,32 +56,56 @@ export interface Config {
 export function parseConfig(bytes: Uint8Array | string, name: string): Config {
 	const text = typeof bytes === "string" ? Buffer.from(bytes).toString("latin1") : latin1(bytes);
 	const config: Config = { name, lines: [], symbols: new Map(), duplicates: [], findings: [] };
-	let returns = 0;
-	let firstReturn = 0;
-	for (const [index, whole] of splitLines(text).entries()) {
-		const number = index + 1;
-		const bare = withoutEnd(whole);
-		if (bare.length < whole.length && whole.charCodeAt(bare.length) === RETURN) {
-			returns += 1;
-			firstReturn ||= number;
-		}
-		const read = readLine(bare, number);
-		const line: ConfigLine = { text: whole };
-		for (const note of read.notes) config.findings.push({ ...note, file: name, line: number, text: bare });
-		if (read.assignment !== undefined) {
-			line.assignment = read.assignment;
-			const first = config.symbols.get(read.assignment.symbol);
-			if (first !== undefined) config.duplicates.push({ symbol: first.symbol, first, again: read.assignment });
-			config.symbols.set(read.assignment.symbol, read.assignment);
-		}
-		config.lines.push(line);
+	const returns: number[] = [];
+	for (let begin = 0, line = 1; begin < text.length; line++) {
+		const usual = usualSetting(text, begin);
+		const end = usual?.end ?? endOfLine(text, begin);
+		const whole = text.slice(begin, end);
+		const setting = usual ?? readOther(config, whole, line, returns);
+		const assignment = setting && assign(config, line, setting);
+		config.lines.push({ text: whole, assignment });
+		begin = end;
 	}
-	if (returns > 0) {
-		const text = (config.lines[firstReturn - 1] as ConfigLine).text.trimEnd();
-		const reason = `${returns} ${returns === 1 ? "line ends" : "lines end"} with a carriage return (CRLF)`;
-		config.findings.push({ kind: "odd", file: name, line: firstReturn, column: text.length + 1, reason, text });
-	}
+	if (returns.length > 0) config.findings.push(carriageReturns(config, returns));
 	return config;
+}
+
+type Setting = Pick<Assignment, "symbol" | "raw" | "value">;
+
+/** What nearly every line is. */
+const USUAL = /(?:CONFIG_([A-Za-z0-9_]+)=([ymn])|# CONFIG_([A-Za-z0-9_]+) is not set)\n/y;
+
+/** Half of the time of a merge goes into this, in a process that ends before V8 has compiled much: one match a line. */
+function usualSetting(text: string, begin: number): (Setting & { end: number }) | undefined {
+	USUAL.lastIndex = begin;
+	const match = USUAL.exec(text);
+	if (match === null) return undefined;
+	const value = match[2] ?? "n";
+	return { symbol: (match[1] ?? match[3]) as string, raw: value, value, end: USUAL.lastIndex };
+}
+
+function readOther(config: Config, whole: string, line: number, returns: number[]): Setting | undefined {
+	const text = withoutEnd(whole);
+	if (whole.charCodeAt(text.length) === RETURN) returns.push(line);
+	const { notes, setting } = readLine(text);
+	for (const note of notes) config.findings.push({ ...note, file: config.name, line, text });
+	return setting;
+}
+
+function assign({ name, symbols, duplicates }: Config, line: number, { symbol, raw, value }: Setting): Assignment {
+	const assignment = { file: name, line, symbol, raw, value };
+	const first = symbols.get(symbol);
+	if (first !== undefined) duplicates.push({ symbol, first, again: assignment });
+	symbols.set(symbol, assignment);
+	return assignment;
+}
+
+function carriageReturns({ name, lines }: Config, returns: readonly number[]): Finding {
+	const line = returns[0] as number;
+	const text = (lines[line - 1] as ConfigLine).text.trimEnd();
+	const what = returns.length === 1 ? "line ends" : "lines end";
+	const reason = `${returns.length} ${what} with a carriage return (CRLF)`;
+	return { kind: "odd", file: name, line, column: text.length + 1, reason, text };
 }
 
 const [NEWLINE, RETURN] = [10, 13] as const;
@@ -104,31 +130,30 @@ export function symbolValue(config: Config, symbol: string): string {
 type Note = Pick<Finding, "kind" | "column" | "reason">;
 
 interface ReadLine {
-	assignment?: Assignment;
+	setting?: Setting;
 	notes: Note[];
 }
 
 const BOM = "\u00ef\u00bb\u00bf";
 
-function readLine(bare: string, line: number): ReadLine {
+function readLine(bare: string): ReadLine {
 	const zero = bare.indexOf("\0");
 	if (zero >= 0) {
 		// `conf` reads C strings: the rest of the line is not there.
-		const read = readLine(bare.slice(0, zero), line);
-		const kind = read.assignment === undefined ? "lost" : "odd";
+		const read = readLine(bare.slice(0, zero));
+		const kind = read.setting === undefined ? "lost" : "odd";
 		return { ...read, notes: [...read.notes, { kind, column: zero + 1, reason: "a NUL byte ends the line" }] };
 	}
 	if (bare.startsWith(BOM)) {
 		const harmless = /^(?:#(?! CONFIG_\w+ is not set)|\s*$)/.test(bare.slice(BOM.length));
 		return { notes: [{ kind: harmless ? "odd" : "lost", column: 1, reason: "a byte order mark starts the line" }] };
 	}
-	if (bare.startsWith("#")) return readComment(bare, line);
-	if (/^\s*$/.test(bare)) return { notes: [] };
-	return readSetting(bare, line);
+	if (bare.startsWith("#")) return readComment(bare);
+	return /^\s*$/.test(bare) ? { notes: [] } : readSetting(bare);
 }
 
 /** "# CONFIG_X is not set" is a setting; what only looks like it is reported. */
-function readComment(bare: string, line: number): ReadLine {
+function readComment(bare: string): ReadLine {
 	const match = /^#(.)CONFIG_([A-Za-z0-9_]+) is not set(.*)$/.exec(bare);
 	if (match !== null) {
 		const [, blank, symbol = "", rest = ""] = match;
@@ -139,15 +164,13 @@ function readComment(bare: string, line: number): ReadLine {
 			const reason = "what follows “is not set” is ignored";
 			notes.push({ kind: "odd", column: bare.length - rest.length + 1, reason });
 		}
-		return { assignment: { symbol, raw: "n", value: "n", line }, notes };
+		return { setting: { symbol, raw: "n", value: "n" }, notes };
 	}
-	const near = /^#\s*CONFIG_\w+\s+is\s+not\s+set/i.exec(bare);
-	if (near === null) return { notes: [] };
-	return { notes: [{ kind: "lost", column: 2, reason: "it is a comment: the form is “# CONFIG_X is not set”" }] };
+	const near = /^#\s*CONFIG_\w+\s+is\s+not\s+set/i.test(bare);
+	return near ? lost(2, "it is a comment: the form is “# CONFIG_X is not set”") : { notes: [] };
 }
 
-function readSetting(bare: string, line: number): ReadLine {
-	const lost = (column: number, reason: string): ReadLine => ({ notes: [{ kind: "lost", column, reason }] });
+function readSetting(bare: string): ReadLine {
 	if (!bare.startsWith("CONFIG_")) {
 		const indented = /^\s+(?:#\s*)?CONFIG_/.test(bare);
 		return lost(1, indented ? "a setting must start in the first column" : "it is no setting and no comment");
@@ -162,14 +185,19 @@ function readSetting(bare: string, line: number): ReadLine {
 	const column = equals + 2 + (value.at ?? 0);
 	if (value.lost !== undefined) return lost(column, value.lost);
 	const notes: Note[] = value.odd === undefined ? [] : [{ kind: "odd", column, reason: value.odd }];
-	return { assignment: { symbol, raw, value: value.normalised, line }, notes };
+	return { setting: { symbol, raw, value: value.normalised }, notes };
+}
+
+function lost(column: number, reason: string): ReadLine {
+	return { notes: [{ kind: "lost", column, reason }] };
 }
 
 function latin1(bytes: Uint8Array): string {
 	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
-/** Each line with its end; the last one may have none. */
-function splitLines(text: string): string[] {
-	return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+/** Behind the newline; the last line may have none. */
+function endOfLine(text: string, begin: number): number {
+	const newline = text.indexOf("\n", begin);
+	return newline < 0 ? text.length : newline + 1;
 }

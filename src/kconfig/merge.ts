@@ -13,12 +13,6 @@ export interface Fragment {
 	text: Uint8Array;
 }
 
-export interface Place {
-	file: string;
-	line: number;
-	raw: string;
-}
-
 /**
  * duplicate: twice in one file · redefinition: a later file sets another value · redundant: the same value ·
  * kept: keepBuiltin left a y that a fragment would have made m.
@@ -26,15 +20,12 @@ export interface Place {
 export interface MergeReport {
 	kind: "duplicate" | "redefinition" | "redundant" | "kept";
 	symbol: string;
-	previous: Place;
-	next: Place;
+	previous: Assignment;
+	next: Assignment;
 }
 
-/** What the fragments ask for, one entry a symbol: the last one counts. */
-export interface Asked extends Place {
-	symbol: string;
-	value: string;
-}
+/** What the fragments ask for. */
+export type Asked = Assignment;
 
 export interface MergeOptions {
 	/** A symbol that is y stays y where a fragment says m (merge_config.sh -y). */
@@ -46,98 +37,79 @@ export interface MergeResult {
 	reports: MergeReport[];
 	/** Of all files, in their order. */
 	findings: Finding[];
+	/** One entry a symbol: the last one counts. */
 	asked: Asked[];
 	/** Symbols that are m while MODULES is not y: `conf` makes each of them y. */
 	promoted: string[];
 }
 
-/** A symbol's last assignment so far, and the file that it stands in. */
-interface Holder {
-	config: Config;
-	assignment: Assignment;
-}
-
 interface Merging {
 	lines: ConfigLine[];
-	holders: Map<string, Holder>;
+	/** The last assignment of each symbol so far. */
+	symbols: Map<string, Assignment>;
 	reports: MergeReport[];
 }
 
 export function mergeConfigs(base: Fragment, fragments: readonly Fragment[], options: MergeOptions = {}): MergeResult {
-	const files = [base, ...fragments].map(({ name, text }) => parseConfig(text, name));
-	const merging: Merging = { lines: [], holders: new Map(), reports: [] };
-	const asked = new Map<string, Holder>();
-	for (const [index, config] of files.entries()) {
-		for (const { symbol, first, again } of config.duplicates) {
-			const [previous, next] = [place(config, first), place(config, again)];
-			merging.reports.push({ kind: "duplicate", symbol, previous, next });
-		}
-		const kept = index === 0 ? NONE : compare(merging, config, options);
-		append(merging, config, kept, index === 0);
-		for (const assignment of config.symbols.values()) {
-			if (kept.has(assignment.symbol)) continue;
-			const holder = { config, assignment };
-			merging.holders.set(assignment.symbol, holder);
-			if (index > 0) asked.set(assignment.symbol, holder);
+	const first = parseConfig(base.text, base.name);
+	const others = fragments.map(({ name, text }) => parseConfig(text, name));
+	const merging: Merging = { lines: first.lines, symbols: first.symbols, reports: [] };
+	const asked = new Map<string, Asked>();
+	reportDuplicates(merging, first);
+	for (const config of others) {
+		reportDuplicates(merging, config);
+		const kept = compare(merging, config, options);
+		merging.lines = append(merging.lines, config, kept);
+		for (const [symbol, assignment] of config.symbols) {
+			if (kept.has(symbol)) continue;
+			merging.symbols.set(symbol, assignment);
+			asked.set(symbol, assignment);
 		}
 	}
 	return {
 		text: formatConfig(merging.lines),
 		reports: merging.reports,
-		findings: files.flatMap((file) => file.findings),
-		asked: [...asked.values()].map(toAsked),
+		findings: [first, ...others].flatMap((file) => file.findings),
+		asked: [...asked.values()],
 		promoted: promoted(merging),
 	};
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
-function toAsked({ config, assignment }: Holder): Asked {
-	const { symbol, raw, value, line } = assignment;
-	return { file: config.name, line, raw, symbol, value };
+function reportDuplicates({ reports }: Merging, { duplicates }: Config): void {
+	for (const { symbol, first, again } of duplicates) {
+		reports.push({ kind: "duplicate", symbol, previous: first, next: again });
+	}
 }
 
-function promoted({ holders }: Merging): string[] {
-	const symbols: string[] = [];
-	if (holders.get("MODULES")?.assignment.value === "y") return symbols;
-	for (const [symbol, { assignment }] of holders) if (assignment.value === "m") symbols.push(symbol);
-	return symbols;
+function promoted({ symbols }: Merging): string[] {
+	if (symbols.get("MODULES")?.value === "y") return [];
+	return [...symbols.values()].filter(({ value }) => value === "m").map(({ symbol }) => symbol);
 }
 
 /** Reports what the fragment changes; returns the symbols whose y it must not touch. */
-function compare(merging: Merging, config: Config, options: MergeOptions): Set<string> {
+function compare({ symbols, reports }: Merging, config: Config, options: MergeOptions): Set<string> {
 	const kept = new Set<string>();
-	for (const assignment of config.symbols.values()) {
-		const { symbol, value } = assignment;
-		const holder = merging.holders.get(symbol);
-		if (holder === undefined) continue;
-		const before = holder.assignment.value;
-		if (options.keepBuiltin && before === "y" && value === "m") kept.add(symbol);
-		const kind = kept.has(symbol) ? "kept" : before === value ? "redundant" : "redefinition";
-		const previous = place(holder.config, holder.assignment);
-		merging.reports.push({ kind, symbol, previous, next: place(config, assignment) });
+	for (const [symbol, next] of config.symbols) {
+		const previous = symbols.get(symbol);
+		if (previous === undefined) continue;
+		const keep = options.keepBuiltin && previous.value === "y" && next.value === "m";
+		if (keep) kept.add(symbol);
+		const changed = previous.value === next.value ? "redundant" : "redefinition";
+		reports.push({ kind: keep ? "kept" : changed, symbol, previous, next });
 	}
 	return kept;
 }
 
 /** The empty line before each fragment is what the kernel's script puts there: its output and ours can be compared. */
-function append(merging: Merging, config: Config, kept: ReadonlySet<string>, isBase: boolean): void {
-	if (isBase) {
-		merging.lines = [...config.lines];
-		return;
-	}
+function append(before: readonly ConfigLine[], config: Config, kept: ReadonlySet<string>): ConfigLine[] {
 	const stays = ({ assignment }: ConfigLine): boolean =>
 		assignment === undefined || !config.symbols.has(assignment.symbol) || kept.has(assignment.symbol);
-	const lines = merging.lines.filter(stays);
+	const lines = before.filter(stays);
 	const last = lines.at(-1);
-	if (last === undefined || last.text.endsWith("\n")) lines.push({ text: "\n" });
+	if (last === undefined || last.text.endsWith("\n")) lines.push({ text: "\n", assignment: undefined });
 	else lines[lines.length - 1] = { ...last, text: `${last.text}\n` };
 	for (const line of config.lines) {
 		if (line.assignment === undefined || !kept.has(line.assignment.symbol)) lines.push(line);
 	}
-	merging.lines = lines;
-}
-
-function place(config: Config, { line, raw }: Assignment): Place {
-	return { file: config.name, line, raw };
+	return lines;
 }

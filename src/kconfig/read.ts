@@ -37,14 +37,20 @@ export async function readConfigFile(path: string, options: ReadOptions = {}): P
 	try {
 		if (options.trusted !== undefined) await assertTrusted(file, path, options.trusted);
 		const text = await attempt(`read ${path}`, readText(file, path, options.signal));
-		const config = parseConfig(text, path);
-		// A fragment whose only line is lost is a fragment: that line is reported.
-		const ours = config.lines.every(({ text: line }) => /^\s*(?:#.*)?\s*$|CONFIG_/.test(line));
-		if (config.symbols.size === 0 && !(options.allowEmpty && ours)) throw unusable(path, "it holds no CONFIG_ line");
+		if (!isConfig(text, options)) throw unusable(path, "it holds no CONFIG_ line");
 		return text;
 	} finally {
 		await file.close();
 	}
+}
+
+function isConfig(text: Buffer, { allowEmpty }: ReadOptions): boolean {
+	// One usual line is enough: whoever uses the text parses it again.
+	if (/^(?:CONFIG_\w+=[ymn]|# CONFIG_\w+ is not set)$/m.test(text.toString("latin1"))) return true;
+	const config = parseConfig(text, "");
+	if (config.symbols.size > 0) return true;
+	// A fragment whose only line is lost is a fragment: that line is reported.
+	return allowEmpty === true && config.lines.every(({ text: line }) => /^\s*(?:#.*)?\s*$|CONFIG_/.test(line));
 }
 
 async function assertTrusted(file: FileHandle, path: string, trusted: readonly number[]): Promise<void> {

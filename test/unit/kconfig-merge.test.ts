@@ -38,11 +38,17 @@ test("a base or fragment without a final newline does not glue lines together", 
 test("three reports, each with both places", () => {
 	const { reports } = merge("CONFIG_A=y\nCONFIG_B=y\nCONFIG_C=y\nCONFIG_C=m\n", ["CONFIG_A=m\nCONFIG_B=y\n"]);
 	const at = (f: string, line: number, raw: string) => ({ file: f, line, raw });
-	expect(reports).toEqual([
+	expect(reports).toMatchObject([
 		{ kind: "duplicate", symbol: "C", previous: at("base", 3, "y"), next: at("base", 4, "m") },
 		{ kind: "redefinition", symbol: "A", previous: at("base", 1, "y"), next: at("f1", 1, "m") },
 		{ kind: "redundant", symbol: "B", previous: at("base", 2, "y"), next: at("f1", 2, "y") },
 	]);
+});
+
+test("a file with very many duplicates, as a careless script makes it, is merged like any other", () => {
+	const lines = 400_000;
+	const { out, reports } = merge("CONFIG_A=y\n", ["CONFIG_A=m\n".repeat(lines)]);
+	expect([out.length, reports.length]).toEqual(["\n".length + lines * "CONFIG_A=m\n".length, lines]);
 });
 
 test("what is asked for: the last fragment counts, the base is not asked for", () => {

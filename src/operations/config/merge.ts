@@ -15,7 +15,7 @@ import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readIfExists, writeFileAtomic } from "../../system/files.ts";
 import { type CommonOptions, openContext } from "../context.ts";
 import { refused, reportLost, userFragments } from "../inputs.ts";
-import { openConfig } from "./source.ts";
+import { readNamed } from "./source.ts";
 
 export type { Finding } from "../../kconfig/config.ts";
 export type { MergeReport } from "../../kconfig/merge.ts";
@@ -55,7 +55,7 @@ export async function configMerge(
 ): Promise<ConfigMergeResult> {
 	const context = await openContext(options);
 	const { signal } = context;
-	const first = await openConfig(context, base);
+	const first = await readNamed(context, base);
 	const files = await userFragments(context, { fragments, set: options.set });
 	const { keepBuiltin = false } = options;
 	const { text, reports, findings, asked, promoted } = mergeConfigs(first, files, { keepBuiltin });
