@@ -19,9 +19,9 @@ export function size(bytes: number): string {
 	return `${bytes < 0 ? "-" : ""}${digits} ${units[unit]}`;
 }
 
-/** 83,731 */
+/** 83,731: of a whole number. toLocaleString would load ICU's data first: 16 ms of every short run. */
 export function count(number: number): string {
-	return number.toLocaleString("en-US");
+	return String(number).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 /** "1 entry", "2 entries". */
