@@ -3,7 +3,7 @@
 # MUST_WORK=1 turns a skip for a missing part into a failure.
 set -eu
 cd "$(dirname "$0")/.."
-sh scripts/setup.sh strace linux-source-6.1 procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git squashfuse fuse3
+sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git squashfuse fuse3
 
 unset NODE_EXTRA_CA_CERTS
 results=$(mktemp -d)

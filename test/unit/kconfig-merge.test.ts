@@ -106,6 +106,8 @@ describe("bugs of merge_config.sh", () => {
 	test("6.1: “is not set” with CRLF was missed", () => {
 		expect(merge("CONFIG_A=y\n", ["# CONFIG_A is not set\r\n"]).out).toBe("\n# CONFIG_A is not set\r\n");
 	});
+	test("6.1: a line that conf loses deleted the base's value", () =>
+		expect(merge('CONFIG_S="a"\n', ["CONFIG_S=b,c\n"]).out).toBe('CONFIG_S="a"\n\nCONFIG_S=b,c\n'));
 	test("6.1: a duplicate was not reported", () => {
 		expect(merge("", ["CONFIG_A=y\nCONFIG_A=y\n"]).reports).toMatchObject([{ kind: "duplicate", symbol: "A" }]);
 	});
