@@ -100,7 +100,9 @@ Outcome refusal(std::string_view name, const SysError& error) {
         return out;
     }
     if (error.code == ENOSYS) {
-        return failure(exitUnavailable, "this kernel is too old: openat2(2) and its like need Linux 5.10");
+        return failure(
+            exitUnavailable,
+            "this kernel is too old, or a seccomp filter hides it: openat2(2) and its like need Linux 5.10");
     }
     std::string why = error.reason.empty() ? strerrorname_np(error.code) : error.reason;
     Outcome out = notPermitted(error.path + ": " + why);

@@ -128,11 +128,11 @@ function needsSystemd(test: { skip(note: string): void }): void {
 describe("the systemd unit", () => {
 	const unit = readFileSync(join(share, "systemd/ksquash.service"), "utf8");
 
-	it("has no directive that gives it a mount namespace, which would hide the mounts", () => {
+	it("has no directive that gives it a mount namespace, which would hide the mounts, or takes openat2 away", () => {
 		const directives = unit.split("\n").flatMap((line) => /^([A-Za-z]+)=/.exec(line)?.[1] ?? []);
 		expect(directives.length).toBeGreaterThan(15);
 		const hiding =
-			/^(?:Protect.*|Private.*|Read(?:Only|Write).*|Inaccessible.*|ExecPaths|NoExecPaths|Bind.*|Temporary.*|Root.*|Mount.*|DynamicUser|.*Directory|ProcSubset|Device.*|ExtensionImages)$/;
+			/^(?:Protect.*|Private.*|Read(?:Only|Write).*|Inaccessible.*|ExecPaths|NoExecPaths|Bind.*|Temporary.*|Root.*|Mount.*|DynamicUser|.*Directory|ProcSubset|Device.*|ExtensionImages|RestrictSUIDSGID)$/;
 		expect(directives.filter((name) => hiding.test(name))).toEqual([]);
 	});
 
