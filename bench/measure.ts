@@ -11,6 +11,11 @@ export function median(values: readonly number[]): number {
 	return ((sorted[(sorted.length - 1) >> 1] ?? 0) + (sorted[sorted.length >> 1] ?? 0)) / 2;
 }
 
+/** The value that a tenth is below: what other work on the machine has least to do with. */
+export function lowDecile(values: readonly number[]): number {
+	return [...values].sort((a, b) => a - b)[Math.floor(values.length / 10)] ?? 0;
+}
+
 /** Runs a program that prints a line of numbers for each cycle; the columns. */
 export function columns(file: string, ...args: string[]): number[][] {
 	const lines = execFileSync(file, args, { encoding: "utf8", maxBuffer: 1 << 28 })
@@ -41,14 +46,17 @@ export class Contest {
 		return median(this.#samples.get(name) ?? []);
 	}
 
-	/** Each contestant's median and how often `ours` goes into it. */
+	low(name: string): number {
+		return lowDecile(this.#samples.get(name) ?? []);
+	}
+
+	/** Each contestant's median and lowest tenth, and how often that of `ours` goes into it. */
 	print(title: string, ours: string): void {
-		console.log(`\n${title}`);
+		console.log(`\n${title.padEnd(46)}       median                lowest 10 %`);
 		for (const [name, values] of this.#samples) {
-			const ratio = this.median(name) / this.median(ours);
-			console.log(
-				`  ${name.padEnd(44)} ${text(this.median(name)).padStart(12)}   ${factor(ratio)}   n=${values.length}`,
-			);
+			const middle = `${text(this.median(name)).padStart(12)} ${factor(this.median(name) / this.median(ours))}`;
+			const low = `${text(this.low(name)).padStart(12)} ${factor(this.low(name) / this.low(ours))}`;
+			console.log(`  ${name.padEnd(44)} ${middle}   ${low}   n=${values.length}`);
 		}
 	}
 }

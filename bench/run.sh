@@ -1,5 +1,6 @@
 #!/bin/sh
-# A benchmark in a mount namespace of its own: npm run bench -- mount. KSQUASH_BENCH_ROUNDS=N: 20 by default.
+# A benchmark in a mount namespace of its own: npm run bench -- mount. KSQUASH_BENCH_ROUNDS=N: 20 by default;
+# KSQUASH_BENCH_PARTS="cycles tables": some only.
 set -eu
 cd "$(dirname "$0")/.."
 name=${1:?which one? see bench/}

@@ -1,18 +1,11 @@
 // The module: the verbs of every topic, and the locks that JavaScript holds.
 #include "../core/lock.h"
+#include "state.h"
 #include "verbs.h"
-
-#include <map>
 
 namespace ksquash::addon {
 
 namespace {
-
-// Locks that JavaScript holds, by token: a descriptor itself never crosses.
-struct State {
-    std::map<uint32_t, UniqueFd> locks;
-    uint32_t lastToken = 0;
-};
 
 // One try: waiting is JavaScript's, which does not keep a thread of the pool for it.
 Napi::Value tryLock(Info info) {

@@ -1,7 +1,7 @@
 // Images, loop devices, mounts, the mount table, and who holds them.
 #include "../core/attach.h"
 #include "mount_json.h"
-#include "verbs.h"
+#include "transactions.h"
 
 #include <deque>
 
@@ -22,29 +22,31 @@ Napi::Value inspect(Info info) {
 
 Napi::Value mount(Info info) {
     MountRequest request{toBytes(info[0]), toBytes(info[1]), toBytes(info[2]), toOptionalKey(info[3])};
-    auto work = [request, block = controlBlock(info[4])] { return mountImage(request, Control(block)); };
-    return promise(info.Env(), work, fromMountResult, info[4]);
+    auto verb = [request = std::move(request)](const Control& control) {
+        return mountImage(request, control);
+    };
+    return transaction(info.Env(), info[4], std::move(verb), fromMountResult);
 }
 
 Napi::Value umount(Info info) {
-    auto work = [target = toBytes(info[0]), lazy = info[1].ToBoolean().Value(),
-                 expect = toOptionalKey(info[2]), block = controlBlock(info[3])] {
-        return umountTarget(target, lazy, expect, Control(block));
+    auto verb = [target = toBytes(info[0]), lazy = info[1].ToBoolean().Value(),
+                 expect = toOptionalKey(info[2])](const Control& control) {
+        return umountTarget(target, lazy, expect, control);
     };
-    return promise(info.Env(), work, fromUmountResult, info[3]);
+    return transaction(info.Env(), info[3], std::move(verb), fromUmountResult);
 }
 
 Napi::Value attach(Info info) {
-    auto work = [image = toBytes(info[0]), expect = toOptionalKey(info[1]), block = controlBlock(info[2])] {
-        return attachImage(image, expect, Control(block));
+    auto verb = [image = toBytes(info[0]), expect = toOptionalKey(info[1])](const Control& control) {
+        return attachImage(image, expect, control);
     };
-    return promise(info.Env(), work, fromAttachResult, info[2]);
+    return transaction(info.Env(), info[2], std::move(verb), fromAttachResult);
 }
 
 Napi::Value detach(Info info) {
-    auto work = [device = toBytes(info[0]), file = toOptionalKey(info[1]).value_or(FileKey{}),
-                 block = controlBlock(info[2])] { return detachImage(device, file, Control(block)); };
-    return promise(info.Env(), work, fromDetachResult, info[2]);
+    auto verb = [device = toBytes(info[0]), file = toOptionalKey(info[1]).value_or(FileKey{})](
+                    const Control& control) { return detachImage(device, file, control); };
+    return transaction(info.Env(), info[2], std::move(verb), fromDetachResult);
 }
 
 Napi::Value target(Info info) {

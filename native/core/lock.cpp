@@ -11,6 +11,7 @@ namespace ksquash {
 
 namespace {
 constexpr int controlWaitMs = 10'000;
+constexpr int leastWaitMs = 100; // for who has waited its time in a queue before this
 constexpr const char* controlPath = "/dev/loop-control";
 } // namespace
 
@@ -147,7 +148,7 @@ Result<ControlLock> lockLoopControl(const Control& control) {
     if (!fd) {
         return fd.error();
     }
-    long long deadline = nowMs() + controlWaitMs;
+    long long deadline = std::max(control.asked() + controlWaitMs, nowMs() + leastWaitMs);
     auto mine = turn().take(deadline, control);
     if (!mine) {
         return refused(mine.error());

@@ -20,7 +20,7 @@ import type { Comparison, FileCapabilities, FileId, NativePath, RemoveResult, Tr
 
 type Path = NativePath | undefined;
 
-/** [cancel, entries, bytes], shared with the add-on's threads. */
+/** [cancel, entries (of a transaction: begun), bytes], shared with the add-on's threads. */
 export type Control = BigInt64Array;
 
 /** What native/addon/addon.cpp exports. */

@@ -72,58 +72,75 @@ export async function call<T>(verb: (addon: Addon) => Promise<T>): Promise<T> {
 	return await settle(verb(addon()));
 }
 
-/** Runs a verb that only looks: who has asked for an end need not wait for it. */
-export async function callReading<T>(signal: AbortSignal | undefined, verb: (addon: Addon) => Promise<T>): Promise<T> {
-	signal?.throwIfAborted();
-	const result = call(verb);
-	if (signal === undefined) return await result;
+/** The work's outcome, or at once the signal's reason when that comes first and `mayLeave` says so. */
+async function orAborted<T>(signal: AbortSignal, work: Promise<T>, mayLeave: () => boolean): Promise<T> {
 	let stop = () => {};
 	const aborted = new Promise<never>((_, reject) => {
-		stop = () => reject(signal.reason);
+		stop = () => {
+			if (mayLeave()) reject(signal.reason);
+		};
 		signal.addEventListener("abort", stop, { once: true });
 	});
 	try {
-		return await Promise.race([result, aborted]);
+		return await Promise.race([work, aborted]);
+	} catch (error) {
+		if (signal.aborted && (error as { code?: string }).code === "ECANCELED") throw signal.reason;
+		throw error;
 	} finally {
 		signal.removeEventListener("abort", stop);
 	}
 }
 
-/** Runs a verb that changes something, whole or not at all: the signal ends its wait for the lock, and nothing after. */
+/** Runs a verb that only looks: who has asked for an end need not wait for it. */
+export async function callReading<T>(signal: AbortSignal | undefined, verb: (addon: Addon) => Promise<T>): Promise<T> {
+	if (signal === undefined) return await settle(verb(addon()));
+	signal.throwIfAborted();
+	return await orAborted(signal, call(verb), () => true);
+}
+
+/** Of all transactions that nobody will stop. */
+const unstopped: Control = new BigInt64Array(3);
+
+/**
+ * Runs a verb that changes something, whole or not at all. The signal ends its wait: for its turn at once, for the lock
+ * within a moment, and nothing after that.
+ */
 export async function callTransaction<T>(
 	signal: AbortSignal | undefined,
 	verb: (addon: Addon, control: Control) => Promise<T>,
 ): Promise<T> {
+	if (signal === undefined) return await settle(verb(addon(), unstopped));
+	signal.throwIfAborted();
+	const control = new BigInt64Array(3);
+	const cancel = () => {
+		Atomics.store(control, 0, 1n);
+		return Atomics.load(control, 1) === 0n; // not begun: it never will (native/core/control.h)
+	};
+	return await orAborted(
+		signal,
+		call((native) => verb(native, control)),
+		cancel,
+	);
+}
+
+/** Runs long work: it can be ended at any time, and says when it has; progress is looked at ten times a second. */
+export async function callLong<T>(work: LongWork, verb: (addon: Addon, control: Control) => Promise<T>): Promise<T> {
+	const { signal, onProgress } = work;
 	signal?.throwIfAborted();
 	const control = new BigInt64Array(3);
 	const cancel = () => {
-		control[0] = 1n;
+		Atomics.store(control, 0, 1n);
+		return false;
 	};
-	signal?.addEventListener("abort", cancel, { once: true });
+	const report = () => onProgress?.({ entries: Number(control[1]), bytes: Number(control[2]) });
+	const timer = onProgress === undefined ? undefined : setInterval(report, 100);
 	try {
-		return await call((native) => verb(native, control));
-	} catch (error) {
-		if (signal?.aborted && (error as { code?: string }).code === "ECANCELED") throw signal.reason;
-		throw error;
-	} finally {
-		signal?.removeEventListener("abort", cancel);
-	}
-}
-
-/** Runs long work: as above, but it can be ended at any time; progress is looked at ten times a second. */
-export async function callLong<T>(work: LongWork, verb: (addon: Addon, control: Control) => Promise<T>): Promise<T> {
-	const { signal, onProgress } = work;
-	let timer: NodeJS.Timeout | undefined;
-	try {
-		return await callTransaction(signal, async (native, control) => {
-			const report = () => onProgress?.({ entries: Number(control[1]), bytes: Number(control[2]) });
-			if (onProgress !== undefined) timer = setInterval(report, 100);
-			const result = await verb(native, control);
-			report();
-			// Who has asked for an end gets it, also when the work was quicker.
-			signal?.throwIfAborted();
-			return result;
-		});
+		const running = call((native) => verb(native, control));
+		const result = await (signal === undefined ? running : orAborted(signal, running, cancel));
+		report();
+		// Who has asked for an end gets it, also when the work was quicker.
+		signal?.throwIfAborted();
+		return result;
 	} finally {
 		clearInterval(timer);
 	}

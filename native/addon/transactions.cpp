@@ -1,0 +1,103 @@
+// The thread is woken, and wakes the main one, with no mutex held: whoever wakes up never waits for the
+// other.
+#include "transactions.h"
+#include "state.h"
+
+#include <csignal>
+
+namespace ksquash::addon {
+
+Transactions::Transactions(Napi::Env env) : env_(env), context_(env, "ksquash") {
+    uv_loop_t* loop = nullptr;
+    napi_get_uv_event_loop(env, &loop);
+    uv_async_init(loop, &done_,
+                  [](uv_async_t* handle) { static_cast<Transactions*>(handle->data)->settle(); });
+    done_.data = this;
+    uv_unref(reinterpret_cast<uv_handle_t*>(&done_));
+    auto hook = [](napi_async_cleanup_hook_handle, void* self) { static_cast<Transactions*>(self)->end(); };
+    napi_add_async_cleanup_hook(env, hook, this, &hook_);
+    thread_ = std::thread([this] { work(); });
+}
+
+void Transactions::post(std::unique_ptr<Task> task, int64_t* block) {
+    if (pending_++ == 0) {
+        uv_ref(reinterpret_cast<uv_handle_t*>(&done_));
+    }
+    {
+        std::lock_guard<std::mutex> guard(mutex_);
+        waiting_.push_back(Entry{std::move(task), block});
+    }
+    wake_.notify_one();
+}
+
+void Transactions::work() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr); // signals are the main thread's
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+        wake_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+        if (ending_) {
+            return;
+        }
+        std::unique_ptr<Task> task = std::move(waiting_.front().task);
+        running_ = waiting_.front().block;
+        waiting_.pop_front();
+        lock.unlock();
+        task->run();
+        lock.lock();
+        running_ = nullptr;
+        finished_.push_back(std::move(task));
+        lock.unlock();
+        uv_async_send(&done_);
+        lock.lock();
+    }
+}
+
+void Transactions::settle() {
+    std::vector<std::unique_ptr<Task>> tasks;
+    {
+        std::lock_guard<std::mutex> guard(mutex_);
+        tasks.swap(finished_);
+    }
+    for (const std::unique_ptr<Task>& task : tasks) {
+        Napi::HandleScope handles(env_);
+        Napi::CallbackScope callback(env_, context_); // its end lets the promise's readers run
+        task->settle(env_);
+    }
+    pending_ -= tasks.size();
+    if (pending_ == 0) {
+        uv_unref(reinterpret_cast<uv_handle_t*>(&done_));
+    }
+}
+
+// The environment goes: what has the lock is brought to its end, since half a mount is none; what waits is
+// not.
+void Transactions::end() {
+    {
+        std::lock_guard<std::mutex> guard(mutex_);
+        ending_ = true;
+        if (running_ != nullptr) {
+            Control(running_).cancel();
+        }
+    }
+    wake_.notify_one();
+    thread_.join();
+    waiting_.clear();
+    finished_.clear();
+    uv_close(reinterpret_cast<uv_handle_t*>(&done_), [](uv_handle_t* handle) {
+        auto* self = static_cast<Transactions*>(handle->data);
+        napi_remove_async_cleanup_hook(self->hook_);
+        delete self;
+    });
+}
+
+Transactions& transactions(Napi::Env env) {
+    auto* state = env.GetInstanceData<State>();
+    if (state->transactions == nullptr) {
+        state->transactions = new Transactions(env); // ends itself with the environment
+    }
+    return *state->transactions;
+}
+
+} // namespace ksquash::addon
