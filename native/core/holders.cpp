@@ -94,8 +94,13 @@ std::string nameHolders(const std::vector<Holder>& holders) {
         const Holder& holder = holders[i];
         out += out.empty() ? "" : ", ";
         out += escapePath(holder.comm);
-        out += holder.pid == 0 ? " mounted at " + escapePath(holder.path)
-                               : " (pid " + std::to_string(holder.pid) + ")";
+        if (holder.pid == 0) {
+            out += " mounted at " + escapePath(holder.path);
+        } else {
+            bool copy = holder.how.size() == 1 && holder.how.front() == "namespace";
+            out +=
+                " (pid " + std::to_string(holder.pid) + (copy ? ", whose mount namespace has a copy)" : ")");
+        }
     }
     if (holders.size() > named) {
         out += " and " + std::to_string(holders.size() - named) + " more";

@@ -72,6 +72,12 @@ export async function call<T>(verb: (addon: Addon) => Promise<T>): Promise<T> {
 	return await settle(verb(addon()));
 }
 
+/** Runs a verb that is quick and whole: the signal counts until it has begun. */
+export async function callWhole<T>(signal: AbortSignal | undefined, verb: (addon: Addon) => Promise<T>): Promise<T> {
+	signal?.throwIfAborted();
+	return await settle(verb(addon()));
+}
+
 /** The work's outcome, or at once the signal's reason when that comes first and `mayLeave` says so. */
 async function orAborted<T>(signal: AbortSignal, work: Promise<T>, mayLeave: () => boolean): Promise<T> {
 	let stop = () => {};

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { hasCode } from "./files.ts";
 import { fuseRow, fuseStatus } from "./fuse-status.ts";
 import { nativeError } from "./native-error.ts";
-import { addon, call, callReading, callTransaction, path } from "./native-load.ts";
+import { addon, callReading, callTransaction, path } from "./native-load.ts";
 import type {
 	AttachRequest,
 	AttachResult,
@@ -137,8 +137,8 @@ export function holders(top: NativePath, { signal }: Look = {}): Promise<Holder[
 }
 
 /** What the running kernel has and what this process may do. Changes nothing; may load the squashfs module. */
-export async function probe(): Promise<Probe> {
-	const { loopControlErrno, ...rest } = await call((native) => native.probe());
+export async function probe({ signal }: Look = {}): Promise<Probe> {
+	const { loopControlErrno, ...rest } = await callReading(signal, (native) => native.probe());
 	const code = nativeError({ errno: loopControlErrno, syscall: "open" }).code;
 	return { ...rest, loopControl: loopControlErrno === 0 ? "ok" : code };
 }

@@ -40,7 +40,7 @@ export interface Look {
 
 /** Of a verb that changes something, whole or not at all. */
 export interface Transaction {
-	/** Ends the wait for the lock, with its reason; from then on the verb is carried through. */
+	/** Ends the wait for a lock, where there is one, with its reason; from then on the verb is carried through. */
 	signal?: AbortSignal | undefined;
 }
 

@@ -5,16 +5,19 @@
  * (native-mount.ts), watching (native-watch.ts), calling (native-load.ts), policy, and wording for people.
  */
 
+import { setTimeout } from "node:timers/promises";
 import { nativeError } from "./native-error.ts";
-import { addon, call, callLong, path } from "./native-load.ts";
+import { addon, call, callLong, callReading, callWhole, path } from "./native-load.ts";
 import type {
 	CompareRequest,
 	Comparison,
 	FileCapabilities,
 	ImageListRequest,
+	Look,
 	NativePath,
 	RemoveRequest,
 	RemoveResult,
+	Transaction,
 	TreeList,
 	TreeRequest,
 } from "./native-types.ts";
@@ -56,40 +59,52 @@ export function removeTree(request: RemoveRequest): Promise<RemoveResult> {
 }
 
 /** renameat2(RENAME_EXCHANGE), then fsync of the parents. */
-export function exchange(a: NativePath, b: NativePath): Promise<void> {
-	return call((native) => native.exchange(path(a), path(b)));
+export function exchange(a: NativePath, b: NativePath, { signal }: Transaction = {}): Promise<void> {
+	return callWhole(signal, (native) => native.exchange(path(a), path(b)));
 }
 
 /** renameat2(RENAME_NOREPLACE), then fsync of the parents: EEXIST when `to` is there. */
-export function renameNew(from: NativePath, to: NativePath): Promise<void> {
-	return call((native) => native.renameNew(path(from), path(to)));
+export function renameNew(from: NativePath, to: NativePath, { signal }: Transaction = {}): Promise<void> {
+	return callWhole(signal, (native) => native.renameNew(path(from), path(to)));
 }
 
 /**
  * The path with every link but the last component's resolved as if `root` were "/"; missing components stay.
  * ELOOP after 40 links; EILSEQ where the answer is no valid UTF-8. openat2(2), RESOLVE_IN_ROOT.
  */
-export async function resolveInRoot(root: NativePath, inside: NativePath): Promise<string> {
-	const answer = await call((native) => native.resolveInRoot(path(root), path(inside)));
+export async function resolveInRoot(root: NativePath, inside: NativePath, { signal }: Look = {}): Promise<string> {
+	const answer = await callReading(signal, (native) => native.resolveInRoot(path(root), path(inside)));
 	if (typeof answer === "string") return answer;
 	throw nativeError({ errno: -84, syscall: "openat2", path: String(inside), reason: "the path is not valid UTF-8" });
 }
 
-/** fsync, then POSIX_FADV_DONTNEED: the next read comes from the device. A directory is only synced. */
-export function flushFile(file: NativePath): Promise<void> {
-	return call((native) => native.flushFile(path(file)));
+/**
+ * fsync, then POSIX_FADV_DONTNEED: the next read comes from the device. A directory is only synced. EIO, ENOSPC, EDQUOT.
+ * fsync(2), posix_fadvise(2).
+ */
+export function flushFile(file: NativePath, { signal }: Look = {}): Promise<void> {
+	return callReading(signal, (native) => native.flushFile(path(file)));
 }
 
-/** flock(LOCK_EX) on a file made when absent (0600, never unlinked). EWOULDBLOCK after `timeoutMs` (0: at once). */
-export async function lock(file: NativePath, timeoutMs = 0): Promise<number> {
+/**
+ * flock(LOCK_EX) on a file made when absent (0600, never unlinked); a token for `unlock`. EWOULDBLOCK after `timeoutMs`
+ * (milliseconds; 0: at once), ELOOP (a link), EISDIR, EINVAL (no regular file). The signal ends the wait. flock(2).
+ */
+export async function lock(file: NativePath, timeoutMs = 0, { signal }: Transaction = {}): Promise<number> {
+	signal?.throwIfAborted();
 	const deadline = Date.now() + timeoutMs;
 	for (let pause = 2; ; pause = Math.min(pause * 2, 100)) {
 		try {
-			return await call((native) => native.tryLock(path(file)));
+			const token = await call((native) => native.tryLock(path(file)));
+			if (!signal?.aborted) return token;
+			unlock(token); // nobody will
+			throw signal.reason;
 		} catch (error) {
+			signal?.throwIfAborted();
 			const left = deadline - Date.now();
 			if ((error as { code?: string }).code !== "EWOULDBLOCK" || left <= 0) throw error;
-			await new Promise((done) => setTimeout(done, Math.min(pause, left)));
+			// It rejects with an AbortError at the signal; the next turn's reason is the caller's.
+			await setTimeout(Math.min(pause, left), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
 		}
 	}
 }
@@ -99,9 +114,12 @@ export function unlock(token: number): void {
 	addon().unlock(token);
 }
 
-/** Entries at or below `top` that are not `uid`'s or that others than `uid` may write; the first 20, escaped. */
-export function foreignEntries(top: NativePath, uid: number): Promise<string[]> {
-	return call((native) => native.foreignEntries(path(top), uid));
+/**
+ * Entries at or below `top` that are not `uid`'s or that others than `uid` may write; the first 20, escaped. ENOENT,
+ * EACCES, ENOTDIR of the path.
+ */
+export function foreignEntries(top: NativePath, uid: number, { signal }: Look = {}): Promise<string[]> {
+	return callReading(signal, (native) => native.foreignEntries(path(top), uid));
 }
 
 /** The capabilities of a regular file; undefined where it has none. A link is refused (ELOOP). */

@@ -119,6 +119,19 @@ describe("holders of a mount", () => {
 		expect(ownLoops()).toEqual([]);
 	});
 
+	it("says of a busy mount which of its users are only in another namespace", async () => {
+		const target = await mounted();
+		const copy = await start("unshare", ["--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep 60"]);
+		const user = await start("sh", ["-c", "echo; exec sleep 60"], { cwd: target });
+		const reason = String((await rejection(umount(target))).reason);
+		expect(reason).toContain(`(pid ${copy.pid}, whose mount namespace has a copy)`);
+		expect(reason).toContain(`(pid ${user.pid})`);
+		await end(copy);
+		await end(user);
+		await umount(target);
+		expect(ownLoops()).toEqual([]);
+	});
+
 	it("does not name a namespace that our unmount reaches", async () => {
 		const shared = fresh();
 		execFileSync("mount", ["-t", "tmpfs", "none", shared]);
