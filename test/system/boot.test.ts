@@ -103,6 +103,9 @@ describe("the scripts", () => {
 need() { echo "need $*"; }; after() { :; }; before() { :; }; keyword() { :; }; . /etc/init.d/ksquash; "$@"`;
 		const run = (word: string, env: Record<string, string> = {}) =>
 			spawnSync("sh", ["-c", frame, "sh", word], { encoding: "utf8", env: { PATH: process.env.PATH, ...env } });
+		mkdirSync("/etc/init.d", { recursive: true });
+		expect(run("depend").stdout).toContain("need mountall");
+		writeFileSync("/etc/init.d/localmount", "");
 		expect(run("depend").stdout).toContain("need localmount");
 		expect(run("start")).toMatchObject({ status: 0, stdout: expect.stringContaining("end 0") });
 		expect(mountsBelow(target)).toEqual([target]);
