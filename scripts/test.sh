@@ -3,7 +3,11 @@
 # MUST_WORK=1 turns a skip for a missing part into a failure.
 set -eu
 cd "$(dirname "$0")/.."
-sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git squashfuse fuse3
+[ $# -gt 0 ] || set -- unit native config operations helper faults main boot
+emulator=
+case " $* " in *" boot"*) emulator="qemu-system-x86 mmdebstrap cpio" ;; esac
+# shellcheck disable=SC2086 # a list of words
+sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git squashfuse fuse3 $emulator
 
 unset NODE_EXTRA_CA_CERTS
 results=$(mktemp -d)
@@ -29,14 +33,14 @@ run_part() {
 	faults) part faults test/fault ;;
 	helper) part helper test/system/helper- test/system/boot ;;
 	main) part main test/main ;;
+	boot) part boot test/boot ;;
 	*)
-		echo "parts: unit native config operations helper faults main" >&2
+		echo "parts: unit native config operations helper faults main boot" >&2
 		exit 64
 		;;
 	esac
 }
 
-[ $# -gt 0 ] || set -- unit native config operations helper faults main
 for name in "$@"; do run_part "$name"; done
 
 printf '\n'
