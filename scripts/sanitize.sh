@@ -4,7 +4,7 @@
 # not ours, so LeakSanitizer runs where all code is ours: scripts/fuzz.sh.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- mount attach watch holders table files superblock compare remove
+[ $# -gt 0 ] || set -- mount attach transactions signal watch holders table files superblock compare remove
 
 out=build/asan
 mkdir -p "$out"
