@@ -3,7 +3,7 @@
 # MUST_WORK=1 turns a skip for a missing part into a failure.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- unit native config operations helper faults main boot
+[ $# -gt 0 ] || set -- unit native config operations helper faults portage main boot
 emulator=
 case " $* " in *" boot"*) emulator="qemu-system-x86 mmdebstrap cpio" ;; esac
 # shellcheck disable=SC2086 # a list of words
@@ -32,10 +32,11 @@ run_part() {
 	operations) part operations test/system/operations- test/system/cli ;;
 	faults) part faults test/fault ;;
 	helper) part helper test/system/helper- test/system/boot ;;
+	portage) part portage test/portage ;;
 	main) part main test/main ;;
 	boot) part boot test/boot ;;
 	*)
-		echo "parts: unit native config operations helper faults main boot" >&2
+		echo "parts: unit native config operations helper faults portage main boot" >&2
 		exit 64
 		;;
 	esac

@@ -46,6 +46,15 @@ export {
 export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";
 export { type MountOptions, type MountOutcome, mount, mountAll } from "./operations/mount.ts";
 export { type PackOptions, type PackResult, pack } from "./operations/pack/index.ts";
+export {
+	type PortageChange,
+	type PortageOptions,
+	type PortageStatus,
+	portageInstall,
+	portageSetting,
+	portageStatus,
+	portageUninstall,
+} from "./operations/portage.ts";
 export { type RemoveOptions, type RemoveResult, remove } from "./operations/remove/index.ts";
 export { type SelectOptions, type SelectResult, select } from "./operations/select.ts";
 export { type ReleaseStatus, type Status, status } from "./operations/status.ts";

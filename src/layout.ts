@@ -29,6 +29,8 @@ export interface Layout {
 	readonly helper: string;
 	/** /etc/ksquash/helper.conf */
 	readonly policyFile: string;
+	/** /etc/portage/env */
+	readonly portageEnv: string;
 	/** /etc/fstab */
 	readonly fstab: string;
 	/** /lib/modules */
@@ -72,6 +74,7 @@ export async function openLayout(given = "/"): Promise<Layout> {
 		fragmentDir: dirname(await below("/etc/kernel/config.d/x")),
 		helper: await below("/usr/libexec/ksquash/ksquash-helper"),
 		policyFile: await below("/etc/ksquash/helper.conf"),
+		portageEnv: dirname(await below("/etc/portage/env/x")),
 		fstab: await below("/etc/fstab"),
 		modulesDir: dirname(await below("/lib/modules/x")),
 		lockDir: process.geteuid?.() === 0 ? "/run/ksquash" : `/tmp/ksquash-${process.geteuid?.()}`,

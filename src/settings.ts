@@ -18,6 +18,12 @@ export interface Settings {
 	owner?: string;
 	/** Mounting by squashfuse: where nothing else can (auto, the default), never, or always. */
 	fuse?: "auto" | "never" | "always";
+	/** What Portage's hook does where no image can be made: install the plain files, or fail the build. */
+	portage_on_failure?: "plain" | "fail";
+	/** Does the hook link /usr/src/linux to the build directory with USE=symlink? */
+	portage_symlink?: boolean;
+	/** What becomes of the build directory when Portage unmerges the sources; its .config is kept either way. */
+	portage_build_directory?: "remove" | "keep";
 	/** Config fragments that every configure merges, absolute paths. */
 	fragments?: string[];
 }
@@ -27,6 +33,9 @@ const checks: Readonly<Record<keyof Settings, readonly [(value: unknown) => bool
 	jobs: [(value) => Number.isInteger(value) && (value as number) > 0, "a whole number above 0"],
 	owner: [(value) => typeof value === "string" && value !== "", "a user's name or id, as a string"],
 	fuse: [(value) => ["auto", "never", "always"].includes(value as string), "auto, never or always"],
+	portage_on_failure: [(value) => ["plain", "fail"].includes(value as string), "plain or fail"],
+	portage_symlink: [(value) => typeof value === "boolean", "true or false"],
+	portage_build_directory: [(value) => ["remove", "keep"].includes(value as string), "remove or keep"],
 	fragments: [
 		(value) => Array.isArray(value) && value.every((path) => typeof path === "string" && path.startsWith("/")),
 		"a list of absolute paths",

@@ -17,6 +17,7 @@ import {
 	packFlags,
 	variantFlags,
 } from "./flags.ts";
+import { portage } from "./portage.ts";
 import { boot, helper } from "./privileges.ts";
 
 const releases = {
@@ -210,7 +211,22 @@ const doctor = buildCommand<Common, [], CliContext>({
 });
 
 export const routes = buildRouteMap({
-	routes: { install, pack, verify, mount, umount, configure, config, select, remove, status, doctor, helper, boot },
+	routes: {
+		install,
+		pack,
+		verify,
+		mount,
+		umount,
+		configure,
+		config,
+		select,
+		remove,
+		status,
+		doctor,
+		helper,
+		boot,
+		portage,
+	},
 	docs: {
 		brief: "Keeps a kernel source tree as one mounted squashfs image, with a writable build directory beside it",
 	},

@@ -6,8 +6,8 @@
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { Exit } from "../errors.ts";
-import type { BootChange, BootStatus } from "../operations/boot.ts";
-import type { HelperChange, HelperStatus } from "../operations/helper.ts";
+import type { BootStatus } from "../operations/boot.ts";
+import type { HelperStatus } from "../operations/helper.ts";
 import { type CliContext, one } from "./context.ts";
 import { type Common, common, dryRun } from "./flags.ts";
 
@@ -104,7 +104,7 @@ const bootStatus = buildCommand<Common, [], CliContext>({
 	docs: { brief: "What mounts the images after a boot", customUsage: ["[flags]"] },
 });
 
-function change({ did, dryRun: planned }: HelperChange | BootChange): string[] {
+export function change({ did, dryRun: planned }: { did: string[]; dryRun: boolean }): string[] {
 	if (did.length === 0) return ["nothing to do"];
 	return planned ? ["would:", ...did.map((line) => `  ${line}`)] : did.map((line) => `done: ${line}`);
 }

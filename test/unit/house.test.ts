@@ -14,7 +14,7 @@ function below(directory: string, ending: RegExp): { path: string; text: string 
 
 const files = below("src", /\.ts$/);
 
-const rooms = ["source", "image", "mount", "build", "kconfig"];
+const rooms = ["source", "image", "mount", "build", "kconfig", "portage"];
 
 /** The part of the house that a file belongs to: a room, "operations/pack", or a file of src itself. */
 function part(path: string): string {

@@ -66,10 +66,11 @@ async function whyNotMountable(
 	{ layout, probe }: Context,
 	{ compression }: ResolvedOptions,
 	tools: ImageTools,
-	{ mounts }: PackOptions,
+	{ mounts, unmounted }: PackOptions,
 ): Promise<KsquashError | undefined> {
 	const problem = await decompressorProblem(compression.compressor, tools.compressors);
 	if (problem !== undefined && (mounts || layout.root === "/")) throw problem;
+	if (unmounted) return new KsquashError("ERR_KSQUASH_USAGE", "--unmounted was asked for");
 	return mountProblem(probe) ?? problem;
 }
 
