@@ -50,7 +50,9 @@ __ksquash_outside() {
 # ksquash with the target's root (EROOT has a slash at its end up to EAPI 6, none from EAPI 7 on) and plain lines.
 __ksquash_run() {
 	local root=${EROOT-}
-	__ksquash_outside ksquash "$@" --root "${root%/}/" 2>&1
+	# Through a pipe: emerge may give a phase a terminal, whose log a progress bar spoils.
+	__ksquash_outside ksquash "$@" --root "${root%/}/" 2>&1 | cat
+	return "${PIPESTATUS[0]}"
 }
 
 __ksquash_there() {
