@@ -20,8 +20,8 @@ export interface Settings {
 	fuse?: "auto" | "never" | "always";
 	/** What Portage's hook does where no image can be made: install the plain files, or fail the build. */
 	portage_on_failure?: "plain" | "fail";
-	/** Does the hook link /usr/src/linux to the build directory with USE=symlink? */
-	portage_symlink?: boolean;
+	/** Does the hook link /usr/src/linux to the build directory: with USE=symlink (use, the default), always or never? */
+	portage_symlink?: "use" | "always" | "never";
 	/** What becomes of the build directory when Portage unmerges the sources; its .config is kept either way. */
 	portage_build_directory?: "remove" | "keep";
 	/** Config fragments that every configure merges, absolute paths. */
@@ -34,7 +34,7 @@ const checks: Readonly<Record<keyof Settings, readonly [(value: unknown) => bool
 	owner: [(value) => typeof value === "string" && value !== "", "a user's name or id, as a string"],
 	fuse: [(value) => ["auto", "never", "always"].includes(value as string), "auto, never or always"],
 	portage_on_failure: [(value) => ["plain", "fail"].includes(value as string), "plain or fail"],
-	portage_symlink: [(value) => typeof value === "boolean", "true or false"],
+	portage_symlink: [(value) => ["use", "always", "never"].includes(value as string), "use, always or never"],
 	portage_build_directory: [(value) => ["remove", "keep"].includes(value as string), "remove or keep"],
 	fragments: [
 		(value) => Array.isArray(value) && value.every((path) => typeof path === "string" && path.startsWith("/")),

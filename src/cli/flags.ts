@@ -42,7 +42,8 @@ export interface PackFlags extends Common {
 	jobs?: number;
 	memory?: number;
 	nice?: boolean;
-	unmounted?: boolean;
+	userSpace?: boolean;
+	forThisKernel?: boolean;
 	adopt?: boolean;
 	force?: boolean;
 	sha256?: string;
@@ -66,7 +67,8 @@ export const packFlags = {
 	jobs: number("Processors to pack with", parseCount, "n"),
 	memory: number("Memory for mksquashfs (default: a share of what is free)", parseSize, "size"),
 	nice: flag("Give way to everything else that runs"),
-	unmounted: flag("Mount nothing and open no loop device: the image is read back by sqfs2tar"),
+	userSpace: flag("For a sandbox: no mount, no loop device, locks below --root"),
+	forThisKernel: flag("Refuse a compressor that the running kernel lacks, also with --root"),
 	adopt: flag("Take a tree that was built in: its config and keys move to the build directory, generated files go"),
 	force: flag("Let a tree go although links of /lib/modules lead into it"),
 	sha256: text("What the tarball's sha256 must be", "hex"),

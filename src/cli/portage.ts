@@ -1,55 +1,70 @@
 /**
  * The commands `ksquash portage …`: their table, what they call, and what they say.
- *
- * Owns: flags and sentences. Leaves to others: the work (src/operations/portage.ts).
  */
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import { Exit } from "../errors.ts";
 import type { PortageChange, PortageStatus } from "../operations/portage.ts";
 import { type CliContext, one } from "./context.ts";
-import { type Common, common, dryRun, list } from "./flags.ts";
-import { change } from "./privileges.ts";
+import { type Common, common, dryRun } from "./flags.ts";
 
-type ChangeFlags = Common & { dryRun?: boolean; package?: readonly string[] };
+type Flags = Common & { dryRun?: boolean; package?: readonly string[] };
+type InstallFlags = Flags & { migrate?: boolean };
 
 const library = async () => await import("../index.ts");
 
-const changeFlags = {
-	...common,
-	...dryRun,
-	package: list("CATEGORY/NAME of kernel sources (may be given again)", "package"),
+const packages = {
+	kind: "parsed",
+	parse: String,
+	optional: true,
+	variadic: true,
+	brief: "CATEGORY/NAME, or a pattern in quotes (may be given again)",
+	placeholder: "package",
 } as const;
 
-const install = buildCommand<ChangeFlags, [], CliContext>({
-	async func({ package: packages, ...flags }) {
+const install = buildCommand<InstallFlags, [], CliContext>({
+	async func({ package: names, migrate, ...flags }) {
 		const { portageInstall } = await library();
-		await one<PortageChange>(this, flags, async (o) => await portageInstall({ ...o, packages }), change);
+		await one(this, flags, async (o) => await portageInstall({ ...o, packages: names, migrate }), change);
 	},
-	parameters: { flags: changeFlags },
+	parameters: {
+		flags: {
+			...common,
+			...dryRun,
+			package: packages,
+			migrate: {
+				kind: "boolean",
+				optional: true,
+				withNegated: false,
+				brief: "Take out hook functions that pack and delete by themselves; a copy of the file is kept",
+			},
+		},
+	},
 	docs: {
-		brief: "Let emerge pack, mount and configure kernel sources (sys-kernel/gentoo-sources)",
-		customUsage: ["[flags]", { input: "--package sys-kernel/vanilla-sources", brief: "These instead" }],
+		brief: "Let Portage install kernel sources as images",
+		customUsage: [
+			"[flags]",
+			{ input: "--package sys-kernel/vanilla-sources", brief: "For these instead of gentoo-sources" },
+			{ input: "--package 'sys-kernel/*-sources'", brief: "For all that the repositories have" },
+		],
 	},
 });
 
-const uninstall = buildCommand<ChangeFlags, [], CliContext>({
-	async func({ package: packages, ...flags }) {
+const uninstall = buildCommand<Flags, [], CliContext>({
+	async func({ package: names, ...flags }) {
 		const { portageUninstall } = await library();
-		await one<PortageChange>(this, flags, async (o) => await portageUninstall({ ...o, packages }), change);
+		await one(this, flags, async (o) => await portageUninstall({ ...o, packages: names }), change);
 	},
-	parameters: { flags: changeFlags },
-	docs: { brief: "Undo portage install; your own lines in these files stay", customUsage: ["[flags]"] },
+	parameters: { flags: { ...common, ...dryRun, package: packages } },
+	docs: { brief: "Undo portage install; what else is in the files stays", customUsage: ["[flags]"] },
 });
 
 const status = buildCommand<Common, [], CliContext>({
 	async func(flags) {
 		const { portageStatus } = await library();
-		const result = await one(this, flags, portageStatus, statusLines);
-		if (result?.packages.some(({ problems }) => problems.length > 0)) this.status = Exit.config;
+		await one(this, flags, portageStatus, statusLines);
 	},
 	parameters: { flags: common },
-	docs: { brief: "Which packages have the hook, and would Portage run it?", customUsage: ["[flags]"] },
+	docs: { brief: "Which packages have the hook, and what is wrong", customUsage: ["[flags]"] },
 });
 
 const setting = buildCommand<Common, [string], CliContext>({
@@ -59,25 +74,28 @@ const setting = buildCommand<Common, [string], CliContext>({
 			this,
 			flags,
 			async (o) => await portageSetting(name, o),
-			({ value }) => [value],
+			({ value }) => (value === "" ? [] : [value]),
 		);
 	},
 	parameters: {
-		positional: { kind: "tuple", parameters: [{ brief: "Its name", parse: String, placeholder: "name" }] },
 		flags: common,
+		positional: { kind: "tuple", parameters: [{ parse: String, brief: "Its name", placeholder: "name" }] },
 	},
-	docs: { brief: "What the hook asks for: a portage_ setting, or its default", customUsage: ["<name> [flags]"] },
+	docs: { brief: "A setting that the hook asks for", customUsage: ["[flags] NAME"] },
 });
 
-function statusLines({ packages }: PortageStatus): string[] {
-	if (packages.length === 0) return ["no package has the hook (ksquash portage install)"];
-	return packages.flatMap(({ package: name, version, problems }) => [
-		`${name}: ${version === undefined ? "no block of ksquash's" : `the hook of ksquash ${version}`}`,
-		...problems.map((problem) => `  ${problem}`),
-	]);
+function change({ did, dryRun: planned }: PortageChange): string[] {
+	if (did.length === 0) return ["nothing to do"];
+	return planned ? ["would:", ...did.map((line) => `  ${line}`)] : did;
+}
+
+function statusLines({ hooks, problems }: PortageStatus): string[] {
+	const lines = hooks.map(({ package: name, path, version }) => `${name}: hook of ksquash ${version} in ${path}`);
+	const first = hooks.length === 0 ? ["Portage has no hook of ksquash's (ksquash portage install)"] : lines;
+	return [...first, ...problems.map((line) => `  ${line}`)];
 }
 
 export const portage = buildRouteMap({
-	routes: { install, status, uninstall, setting },
-	docs: { brief: "Kernel sources packed by emerge itself" },
+	routes: { install, uninstall, status, setting },
+	docs: { brief: "Gentoo: kernel sources that Portage installs become images", hideRoute: { setting: true } },
 });

@@ -11,9 +11,9 @@ import * as report from "./report.ts";
 /** The flags that have another name in the library. */
 function packOptions(
 	context: CliContext,
-	{ comp, patch, json: _json, ...flags }: PackFlags,
+	{ comp, patch, forThisKernel, json: _json, ...flags }: PackFlags,
 ): Omit<ops.PackOptions, "signal"> {
-	return { ...flags, compressor: comp, patches: patch, toolOptions: context.passThrough };
+	return { ...flags, compressor: comp, patches: patch, mounts: forThisKernel, toolOptions: context.passThrough };
 }
 
 function configureOptions({

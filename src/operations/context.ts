@@ -5,6 +5,8 @@
  */
 
 import { lstat } from "node:fs/promises";
+import { release as kernelRelease } from "node:os";
+import { join } from "node:path";
 import { leftovers } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type Layout, lockPath, openLayout } from "../layout.ts";
@@ -35,6 +37,8 @@ export interface CommonOptions {
 	onWarning?: ((message: string) => void) | undefined;
 	/** Check and say what would be done; change nothing. */
 	dryRun?: boolean | undefined;
+	/** For a sandbox: no mount, no loop device, and locks below `root` instead of /run. */
+	userSpace?: boolean | undefined;
 }
 
 export type Tick = (amount: { done: number; total?: number; unit?: "bytes" | "entries" }) => void;
@@ -52,12 +56,13 @@ export interface Context {
 
 export async function openContext(options: CommonOptions): Promise<Context> {
 	options.signal?.throwIfAborted();
-	const layout = await attempt(`use the root ${options.root ?? "/"}`, openLayout(options.root));
+	const opened = await attempt(`use the root ${options.root ?? "/"}`, openLayout(options.root));
+	const layout = options.userSpace ? { ...opened, lockDir: join(opened.root, "run/ksquash") } : opened;
 	const report = options.onProgress ?? (() => undefined);
 	return {
 		layout,
 		settings: await readSettings(layout.settingsFile),
-		probe: await probe(),
+		probe: options.userSpace ? inSandbox : await probe(),
 		signal: options.signal,
 		dryRun: options.dryRun ?? false,
 		warn: options.onWarning ?? (() => undefined),
@@ -75,6 +80,23 @@ export async function openContext(options: CommonOptions): Promise<Context> {
 		},
 	};
 }
+
+/** What a sandbox lets a process do. To ask the kernel would be a violation already. */
+const inSandbox: Probe = {
+	kernel: kernelRelease(),
+	loopControl: "not asked",
+	squashfs: true,
+	erofs: false,
+	openat2: true,
+	loopConfigure: false,
+	mountApi: false,
+	statmount: false,
+	renameExchange: false,
+	capabilities: { sysAdmin: false, dacReadSearch: false, dacOverride: false, chown: false },
+	noNewPrivs: false,
+	initialMountNamespace: false,
+	inUserNamespace: false,
+};
 
 function named(error: unknown, step: string): unknown {
 	if (error instanceof KsquashError && error.step === undefined) Object.assign(error, { step });

@@ -1,29 +1,32 @@
 /**
- * portage: the hook by which emerge packs, mounts and removes kernel sources, in the files of /etc/portage/env.
+ * portage: the hook under /etc/portage/env that makes Portage install kernel sources as images.
  *
- * Owns: which files get the block, and the refusals. Leaves to others: the block (src/portage/hook.ts), and the hooks
- * themselves (share/gentoo/hook.bash), which call the commands that everybody has.
+ * Owns: which files have our block, and that nothing else of them changes. Leaves to others: the block's text
+ * (src/portage), the hook itself (share/gentoo).
  */
 
-import { readdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { lstat, readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
-import { findBlock, isLikeOriginal, syntaxProblem, withBlock, withoutBlock } from "../portage/hook.ts";
+import { splitFile, withBlock } from "../portage/block.ts";
+import { oldFunctions, withoutFunctions } from "../portage/original.ts";
+import { findPackages, type InstalledPackage, installedPackages, privateMounts } from "../portage/packages.ts";
 import type { Settings } from "../settings.ts";
 import { attempt } from "../system/failure.ts";
-import {
-	hasCode,
-	lstatIfExists,
-	makeDirectory,
-	readIfExists,
-	unlinkIfExists,
-	writeFileAtomic,
-} from "../system/files.ts";
+import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../system/files.ts";
+import { resolveInRoot } from "../system/native.ts";
+import { run } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 
+/** Where Portage looks for code that an administrator adds to a package. */
+const HOOKS = "/etc/portage/env";
+const LOCK = "portage";
+
 export interface PortageOptions extends CommonOptions {
-	/** CATEGORY/NAME, as in sys-kernel/vanilla-sources; sys-kernel/gentoo-sources when absent. */
+	/** CATEGORY/NAME, or a pattern as sys-kernel/*-sources; sys-kernel/gentoo-sources when absent. */
 	packages?: readonly string[] | undefined;
+	/** Take out hook functions that pack and delete by themselves (a copy of the file is kept). */
+	migrate?: boolean | undefined;
 }
 
 export interface PortageChange {
@@ -33,152 +36,191 @@ export interface PortageChange {
 }
 
 export interface PortageStatus {
-	packages: { package: string; path: string; version?: string; problems: string[] }[];
+	hooks: { package: string; path: string; version: string; current: boolean }[];
+	/** What is wrong or would go wrong, one sentence each. */
+	problems: string[];
 }
 
-const DEFAULT = ["sys-kernel/gentoo-sources"];
-
-/** What the hook does where the settings say nothing. */
-const defaults = {
-	portage_on_failure: "plain",
-	portage_symlink: true,
-	portage_build_directory: "remove",
-} as const satisfies Settings;
-
-/**
- * Throws ERR_KSQUASH_USAGE for a name that is none, ERR_KSQUASH_PRIVILEGE, and ERR_KSQUASH_OCCUPIED before anything is
- * written: a file that is no regular one, has a syntax error, or packs kernel sources by functions of its own.
- */
+/** Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_OCCUPIED for a file that cannot have the block; then none is changed. */
 export async function portageInstall(options: PortageOptions = {}): Promise<PortageChange> {
 	const context = await openContext(options);
 	assertRoot();
-	const paths = (options.packages?.length ? options.packages : DEFAULT).map((name) => fileOf(context, name));
-	return await underLock(context, async (did) => {
-		const plans: { path: string; text: string; mode: number }[] = [];
-		for (const path of new Set(paths)) {
-			const { text, mode } = (await readOwn(path)) ?? { text: "", mode: 0o644 };
-			await findBlock(path, text);
-			await assertSuitable(path, text);
-			const wanted = await withBlock(text);
-			if (wanted !== text) plans.push({ path, text: wanted, mode });
-		}
-		for (const { path, text, mode } of plans) {
-			did.push(`write ksquash's block to ${path}`);
-			if (context.dryRun) continue;
-			await attempt(`make ${dirname(path)}`, makeDirectory(dirname(path)));
-			await attempt(`write ${path}`, writeFileAtomic(path, Buffer.from(text, "latin1"), { mode, uid: 0, gid: 0 }));
-		}
+	const packages = await findPackages(context.layout.root, options.packages ?? ["sys-kernel/gentoo-sources"]);
+	return await withLock(context, LOCK, async () => {
+		const plans: Plan[] = [];
+		for (const name of packages) plans.push(await planFor(context, name, options.migrate ?? false));
+		const did: string[] = [];
+		for (const plan of plans) did.push(...(await carryOut(context, plan)));
+		return { did, dryRun: context.dryRun };
 	});
 }
 
-/** Takes the block out of the files named, or of all; a file in which nothing else is goes. */
+/** Takes the block out of every file, or of those of `packages`; a file that had nothing else goes. */
 export async function portageUninstall(options: PortageOptions = {}): Promise<PortageChange> {
 	const context = await openContext(options);
 	assertRoot();
-	const named = options.packages?.map((name) => fileOf(context, name));
-	return await underLock(context, async (did) => {
-		for (const path of named ?? (await allFiles(context))) {
-			const own = await readOwn(path);
-			if (own === undefined || (await findBlock(path, own.text)) === undefined) continue;
-			const rest = withoutBlock(own.text);
-			did.push(rest === "" ? `remove ${path}` : `take ksquash's block out of ${path}`);
+	return await withLock(context, LOCK, async () => {
+		const did: string[] = [];
+		const wanted = options.packages && (await findPackages(context.layout.root, options.packages));
+		for (const { path, name } of await hookFiles(context.layout.root)) {
+			if (wanted && !wanted.includes(name)) continue;
+			const { rest, block, problem } = splitFile(await text(path));
+			if (problem !== undefined) throw broken(path, problem);
+			if (block === undefined) continue;
+			did.push(rest.trim() === "" ? `remove ${path}` : `take ksquash's block out of ${path}`);
 			if (context.dryRun) continue;
-			if (rest === "") await attempt(`remove ${path}`, unlinkIfExists(path));
-			else {
-				const data = Buffer.from(rest, "latin1");
-				await attempt(`write ${path}`, writeFileAtomic(path, data, { mode: own.mode, uid: 0, gid: 0 }));
-			}
+			if (rest.trim() === "") await unlinkIfExists(path);
+			else await attempt(`write ${path}`, writeFileAtomic(path, rest, await modeOf(path)));
 		}
+		return { did, dryRun: context.dryRun };
 	});
 }
 
-/** Every package whose file has the block, or packs kernel sources by itself. */
 export async function portageStatus(options: CommonOptions = {}): Promise<PortageStatus> {
-	const context = await openContext(options);
-	const packages: PortageStatus["packages"] = [];
-	for (const path of await allFiles(context)) {
-		const own = await readOwn(path);
-		if (own === undefined) continue;
-		const problems: string[] = [];
-		const block = await findBlock(path, own.text).catch((error: Error) => void problems.push(error.message));
-		const original = isLikeOriginal(own.text);
-		if (block === undefined && problems.length === 0 && !original) continue;
-		if (original) problems.push("it packs kernel sources by functions of its own");
-		if (block?.edited) problems.push("the block was edited (ksquash portage install writes it anew)");
-		else if (block?.current === false) problems.push("the block is of another ksquash (ksquash portage install)");
-		const syntax = await syntaxProblem(own.text);
-		if (syntax !== undefined) problems.push(`Portage runs no hook of it: ${syntax}`);
-		const name = path.slice(context.layout.portageEnv.length + 1);
-		packages.push({ package: name, path, ...(block ? { version: block.version } : {}), problems });
+	const { layout } = await openContext(options);
+	const hooks: PortageStatus["hooks"] = [];
+	const problems: string[] = [];
+	for (const { path, name } of await hookFiles(layout.root)) {
+		const content = await text(path);
+		const { rest, block, problem } = splitFile(content);
+		const old = oldFunctions(rest);
+		if (problem !== undefined) problems.push(`${path} has ${problem}: mend it by hand`);
+		if (block !== undefined) hooks.push({ package: name, path, version: block.version, current: block.current });
+		if (block !== undefined && !block.intact) problems.push(`${path}: ksquash's block was edited (${again(name)})`);
+		else if (block !== undefined && !block.current) problems.push(`${path} is of another ksquash (${again(name)})`);
+		if (old.length > 0) {
+			const names = old.map((found) => `${found.name} (line ${found.from})`).join(", ");
+			problems.push(`${path} packs and deletes by itself: ${names} (${again(name)} --migrate)`);
+		}
+		const wrong = block === undefined && old.length === 0 ? undefined : await syntaxProblem(content);
+		if (wrong !== undefined) problems.push(`${path} has a syntax error, so that no hook runs: ${wrong}`);
 	}
-	return { packages };
+	const named = new Set(hooks.map((hook) => hook.package));
+	for (const installed of await installedPackages(layout.root, named)) problems.push(...savedProblems(installed));
+	if (hooks.length > 0 && (await privateMounts(layout.root))) {
+		problems.push("FEATURES has mount-sandbox: the hook mounts by nsenter then, which must be installed");
+	}
+	problems.push(...(await oldScripts(layout.root)));
+	return { hooks, problems };
 }
 
-/** What the hook asks for: a setting of Portage's, or its default. Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_SETTINGS. */
+/** What the hook asks for: a setting's value, "" where it has none. */
 export async function portageSetting(name: string, options: CommonOptions = {}): Promise<{ value: string }> {
-	const { settings } = await openContext(options);
-	if (!Object.hasOwn(defaults, name)) {
-		throw new KsquashError("ERR_KSQUASH_USAGE", `${name} is none of ${Object.keys(defaults).join(", ")}`);
+	const { settings } = await openContext({ ...options, userSpace: true });
+	const known: (keyof Settings)[] = ["preset", "portage_symlink", "portage_build_directory", "portage_on_failure"];
+	const key = known.find((one) => one === name);
+	if (key === undefined) throw new KsquashError("ERR_KSQUASH_USAGE", `${name} is no setting that the hook has`);
+	return { value: String(settings[key] ?? "") };
+}
+
+interface Plan {
+	path: string;
+	before: string;
+	after: string;
+	steps: string[];
+}
+
+async function planFor({ layout }: Context, name: string, migrate: boolean): Promise<Plan> {
+	const path = await resolveInRoot(layout.root, join(HOOKS, name));
+	if ((await lstatIfExists(path))?.isDirectory()) {
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is a directory: the hook must be a file`, { path });
 	}
-	const key = name as keyof typeof defaults;
-	return { value: String(settings[key] ?? defaults[key]) };
-}
-
-async function underLock(context: Context, work: (did: string[]) => Promise<void>): Promise<PortageChange> {
-	const did: string[] = [];
-	await withLock(context, "portage", async () => await work(did));
-	return { did, dryRun: context.dryRun };
-}
-
-/** Names by the Package Manager Specification, 3.1.1 and 3.1.2. */
-function fileOf({ layout }: Context, name: string): string {
-	if (/^[A-Za-z0-9_][\w+.-]*\/[A-Za-z0-9_][\w+-]*$/.test(name)) return join(layout.portageEnv, name);
-	throw new KsquashError("ERR_KSQUASH_USAGE", `${name} is no package name: CATEGORY/NAME, without a version`);
-}
-
-async function readOwn(path: string): Promise<{ text: string; mode: number } | undefined> {
-	const stats = await lstatIfExists(path);
-	if (stats === undefined) return undefined;
-	if (!stats.isFile()) {
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is no regular file`, { path });
-	}
-	const bytes = await attempt(`read ${path}`, readIfExists(path));
-	return { text: bytes?.toString("latin1") ?? "", mode: Number(stats.mode & 0o777n) };
-}
-
-async function assertSuitable(path: string, text: string): Promise<void> {
-	if (isLikeOriginal(text)) {
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} packs kernel sources by functions of its own`, {
+	const before = (await readIfExists(path))?.toString("utf8") ?? "";
+	const { rest, block, problem } = splitFile(before);
+	if (problem !== undefined) throw broken(path, problem);
+	const old = oldFunctions(rest);
+	if (old.length > 0 && !migrate) {
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} has functions that pack and delete by themselves`, {
 			path,
-			hint: "they would pack before ksquash and remove the build directory behind it: move them out of this file first",
+			notes: old.flatMap((found) => [`line ${found.from}: ${found.name}, which ksquash takes the place of`]),
+			hint: "--migrate takes just these out and keeps a copy of the file (--dry-run shows it)",
 		});
 	}
-	const problem = await syntaxProblem(text);
-	if (problem === undefined) return;
-	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} has a syntax error: ${problem}`, {
-		path,
-		hint: "Portage would run no hook of it, and say nothing: mend the file first",
-	});
-}
-
-async function allFiles({ layout: { portageEnv } }: Context): Promise<string[]> {
-	const files: string[] = [];
-	for (const category of await names(portageEnv)) {
-		const directory = join(portageEnv, category);
-		for (const name of await names(directory)) {
-			if ((await lstatIfExists(join(directory, name)))?.isFile()) files.push(join(directory, name));
-		}
+	const after = withBlock(withoutFunctions(rest, old));
+	const wrong = await syntaxProblem(after);
+	if (wrong !== undefined) {
+		const why = `${path} would not be read by bash: ${wrong}`;
+		throw new KsquashError("ERR_KSQUASH_OCCUPIED", why, { path, hint: "mend what is above ksquash's block first" });
 	}
-	return files;
+	const taken = old.flatMap(({ name: hook, from, to, text: body }) => [
+		`take ${hook} (lines ${from} to ${to}) out of ${path}:`,
+		...body.split("\n").map((line) => `- ${line}`),
+	]);
+	const saved = old.length > 0 ? [`keep a copy of it in ${path}.before-ksquash`] : [];
+	const write = block === undefined ? `add ksquash's block to ${path}` : `bring ksquash's block in ${path} up to date`;
+	return { path, before, after, steps: after === before ? [] : [...saved, ...taken, write] };
 }
 
-async function names(directory: string): Promise<string[]> {
+async function carryOut({ dryRun }: Context, { path, before, after, steps }: Plan): Promise<string[]> {
+	if (dryRun || steps.length === 0) return steps;
+	await attempt(`make ${dirname(path)}`, makeDirectory(dirname(path)));
+	const options = before === "" ? { mode: 0o644 } : await modeOf(path);
+	if (steps.some((step) => step.startsWith("keep a copy"))) {
+		// Portage reads CATEGORY/NAME, NAME:SLOT and NAME-VERSION only: a copy by another name is never sourced.
+		await attempt(`keep ${path}`, writeFileAtomic(`${path}.before-ksquash`, before, options));
+	}
+	await attempt(`write ${path}`, writeFileAtomic(path, after, options));
+	return steps;
+}
+
+/** Of every category, what is a file: packages, and packages with a slot or version. */
+async function hookFiles(root: string): Promise<{ path: string; name: string }[]> {
+	const top = await resolveInRoot(root, HOOKS);
+	const names = await readdir(top, { recursive: true, withFileTypes: true }).catch(() => []);
+	return names
+		.filter((entry) => entry.isFile() && !entry.name.endsWith(".before-ksquash") && dirname(entry.parentPath) === top)
+		.map((entry) => ({
+			path: join(entry.parentPath, entry.name),
+			name: `${basename(entry.parentPath)}/${entry.name}`,
+		}))
+		.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** What bash says of it; nothing is run. undefined: it is well. */
+async function syntaxProblem(content: string): Promise<string | undefined> {
 	try {
-		return (await readdir(directory)).toSorted();
+		await run("bash", ["-n"], { input: content });
+		return undefined;
 	} catch (error) {
-		if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
-		throw error;
+		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") throw error;
+		return error.notes.at(0) ?? error.message;
 	}
+}
+
+function savedProblems({ name, hook }: InstalledPackage): string[] {
+	if (hook !== "old") return [];
+	return [`the environment saved with ${name} has functions that pack and delete by themselves; ours come before them`];
+}
+
+/** The start scripts that the script before ksquash wrote, one a version. */
+async function oldScripts(root: string): Promise<string[]> {
+	const directory = await resolveInRoot(root, "/etc/local.d");
+	const names = (await readdir(directory).catch(() => [])).filter((name) => /^mount-.+\.start$/.test(name));
+	const found: string[] = [];
+	for (const name of names) {
+		if (!/\.sqfs/.test(await text(join(directory, name)))) continue;
+		found.push(
+			`${join(directory, name)} mounts one image at boot: ksquash boot enable does it for all; then remove it`,
+		);
+	}
+	return found;
+}
+
+async function text(path: string): Promise<string> {
+	return (await attempt(`read ${path}`, readIfExists(path)))?.toString("utf8") ?? "";
+}
+
+async function modeOf(path: string): Promise<{ mode: number; uid: number; gid: number }> {
+	const { mode, uid, gid } = await lstat(path);
+	return { mode: mode & 0o7777, uid, gid };
+}
+
+function again(name: string): string {
+	return `ksquash portage install --package ${name}`;
+}
+
+function broken(path: string, problem: string): KsquashError {
+	return new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} has ${problem}`, { path, hint: "mend it by hand" });
 }
 
 function assertRoot(): void {

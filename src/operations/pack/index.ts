@@ -66,11 +66,10 @@ async function whyNotMountable(
 	{ layout, probe }: Context,
 	{ compression }: ResolvedOptions,
 	tools: ImageTools,
-	{ mounts, unmounted }: PackOptions,
+	{ mounts }: PackOptions,
 ): Promise<KsquashError | undefined> {
 	const problem = await decompressorProblem(compression.compressor, tools.compressors);
 	if (problem !== undefined && (mounts || layout.root === "/")) throw problem;
-	if (unmounted) return new KsquashError("ERR_KSQUASH_USAGE", "--unmounted was asked for");
 	return mountProblem(probe) ?? problem;
 }
 

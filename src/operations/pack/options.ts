@@ -38,8 +38,6 @@ export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions,
 	force?: boolean | undefined;
 	/** The image will be mounted here, also below another root: refuse a compressor that the running kernel lacks. */
 	mounts?: boolean | undefined;
-	/** Mount nothing and open no loop device, as a sandbox wants it: the image is read back instead. */
-	unmounted?: boolean | undefined;
 	/** Processors. */
 	jobs?: number | undefined;
 	/** Bytes of memory for mksquashfs; a quarter of what is free when absent, from 64 MiB to 1 GiB. */

@@ -1,0 +1,16 @@
+# Put above ksquash's block: as a user's own functions they run first, and write down what Portage gives each phase.
+# shellcheck shell=bash disable=SC2154
+
+__record() {
+	local image=absent base="${PORTAGE_BUILDDIR}"
+	[[ -e ${EROOT%/}/usr/src/linux-${KV_FULL}.sqfs ]] && image=there
+	echo "$1 phase=${EBUILD_PHASE} cwd=${PWD/#${base}/BASE} EROOT='${EROOT}' ED=${ED/#${base}/BASE}" \
+		"by=${REPLACED_BY_VERSION} uid=${UID} image=${image}" >>/run/record
+}
+pre_src_install() { __record pre_src_install; }
+post_src_install() { __record post_src_install; }
+pre_pkg_preinst() { __record pre_pkg_preinst; }
+post_pkg_postinst() { __record post_pkg_postinst; }
+pre_pkg_prerm() { __record pre_pkg_prerm; }
+pre_pkg_postrm() { __record pre_pkg_postrm; }
+post_pkg_postrm() { __record post_pkg_postrm; }
