@@ -30,6 +30,11 @@ export function parsePatch(bytes: Buffer, from: string): PatchText {
 	return new Parser(bytes, from).parse();
 }
 
+/** patch(1) ends a name at a blank, but for one in quotes. */
+function quoted(name: string): string {
+	return name.includes(" ") ? `"${name}"` : name;
+}
+
 class Parser {
 	readonly #from: string;
 	readonly #lines: readonly string[];
@@ -73,10 +78,10 @@ class Parser {
 	}
 
 	#gitHeader(line: string): void {
-		const [, before, after] = /^diff --git (\S+) (\S+)$/.exec(line) ?? [];
-		const git = { old: this.#name(before ?? line.slice(11)), new: this.#name(after ?? line.slice(11)) };
+		const [before, after] = this.#splitNames(line.slice(11));
+		const git = { old: this.#name(before), new: this.#name(after) };
 		this.#git = git;
-		this.#out.push(`diff --git a/${git.old} b/${git.new}`);
+		this.#out.push(`diff --git ${quoted(`a/${git.old}`)} ${quoted(`b/${git.new}`)}`);
 		this.#isLink = false;
 		const from = this.#at++;
 		while (HEADER.test(this.#line())) {
@@ -86,7 +91,7 @@ class Parser {
 				throw this.#refused(`it is not named as in line ${from + 1}`, this.#at);
 			}
 			if (/^(?:new(?: file)? mode|index .*) 120000$/.test(header)) this.#isLink = true;
-			this.#out.push(header);
+			this.#out.push(named?.[2] ? header.replace(named[2], quoted(named[2])) : header);
 			this.#at++;
 		}
 		// A copy's source stays as it is; that its time is set costs nothing.
@@ -109,8 +114,8 @@ class Parser {
 			throw this.#refused(`${path} is not what its "diff --git" line says`, this.#at - 1);
 		}
 		const old = this.#git ? other : path;
-		this.#out.push(`--- ${before === NOTHING ? NOTHING : `a/${old}`}${beforeTime}`);
-		this.#out.push(`+++ ${after === NOTHING ? NOTHING : `b/${path}`}${afterTime}`);
+		this.#out.push(`--- ${before === NOTHING ? NOTHING : quoted(`a/${old}`)}${beforeTime}`);
+		this.#out.push(`+++ ${after === NOTHING ? NOTHING : quoted(`b/${path}`)}${afterTime}`);
 		this.#touched.add(path);
 		if (!HUNK.test(this.#line())) throw this.#refused(`${path}: a hunk is missing`, this.#at);
 		let added = "";
@@ -146,9 +151,30 @@ class Parser {
 		return text.join("\n");
 	}
 
+	/** Two names of one file are alike behind their first directory, blanks or not; those of a rename are said again. */
+	#splitNames(text: string): [string, string] {
+		const blanks = [...text.matchAll(/ /g)].map(({ index }): [string, string] => [
+			text.slice(0, index),
+			text.slice(index + 1),
+		]);
+		const bare = (name: string): string => name.slice(name.indexOf("/") + 1);
+		const alike = blanks.find(([a, b]) => bare(a) === bare(b));
+		if (alike !== undefined) return alike;
+		for (let ahead = 1; HEADER.test(this.#line(ahead)); ahead++) {
+			const from = /^(?:rename|copy) from (.*)$/.exec(this.#line(ahead))?.[1];
+			const both = blanks.find(([a]) => from !== undefined && bare(a) === from);
+			if (both !== undefined) return both;
+		}
+		const [only = [text, text] as [string, string]] = blanks;
+		return only;
+	}
+
 	/** The name and, from the tab on, its time: by 1970 some diffs say that there is no file. */
 	#splitName(start: number): [string, string] {
-		const text = this.#line().slice(start);
+		// GNU diff puts a name with a blank in quotes.
+		const text = this.#line()
+			.slice(start)
+			.replace(/^"([^"\\]*)"/, "$1");
 		const tab = text.indexOf("\t");
 		return tab < 0 ? [text, ""] : [text.slice(0, tab), text.slice(tab)];
 	}
@@ -157,18 +183,17 @@ class Parser {
 	#name(full: string, line = this.#at): string {
 		const path = full.slice(full.indexOf("/") + 1);
 		const parts = path.split("/");
-		const why =
-			!/^[\x21-\x7e]+$/.test(full) || full.startsWith('"')
-				? "a name with a blank or a special character"
-				: !full.includes("/")
-					? "a name without a directory in front (patch -p1)"
-					: full.startsWith("/") || parts.includes("..")
-						? "a name that leads out of the tree"
-						: parts.some((part) => part === "" || part === "." || part.length > 255)
-							? "a name that is not plain"
-							: [".git", ".hg", ".svn", ".pc"].includes(parts[0] ?? "")
-								? "a name inside of version control"
-								: undefined;
+		const why = !/^[ !#-[\]-~]+$/.test(full)
+			? "a name with a special character"
+			: !full.includes("/")
+				? "a name without a directory in front (patch -p1)"
+				: full.startsWith("/") || parts.includes("..")
+					? "a name that leads out of the tree"
+					: parts.some((part) => part === "" || part === "." || part.length > 255)
+						? "a name that is not plain"
+						: [".git", ".hg", ".svn", ".pc"].includes(parts[0] ?? "")
+							? "a name inside of version control"
+							: undefined;
 		if (why !== undefined) throw this.#refused(`${printable(full)}: ${why}`, line);
 		return path;
 	}

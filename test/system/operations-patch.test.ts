@@ -44,6 +44,7 @@ function series(scratch: Scratch): Series {
 	writeFileSync(join(tree, "scripts/run.sh"), "#!/bin/sh\n");
 	chmodSync(join(tree, "scripts/run.sh"), 0o755);
 	symlinkSync("../init/main.c", join(tree, "drivers/link.c"));
+	for (const file of ["a b,c.yaml", "f g.yaml"]) writeFileSync(join(tree, file), `one of ${file}\n`);
 	git(tree, "add", "-A");
 	git(
 		tree,
@@ -53,6 +54,9 @@ function series(scratch: Scratch): Series {
 	);
 	writeFileSync(join(tree, "drivers/new/deep/file.c"), "int one;\nint three;");
 	renameSync(join(tree, "lib/checksum.c"), join(tree, "lib/sum.c"));
+	// Linux has such names: tools/testing/selftests/devices/probe/boards/Dell Inc.,XPS 13 9300.yaml
+	renameSync(join(tree, "a b,c.yaml"), join(tree, "d  e.yaml"));
+	writeFileSync(join(tree, "f g.yaml"), "two\n");
 	rmSync(join(tree, "Documentation/building.rst"));
 	chmodSync(join(tree, "scripts/cc-line.sh"), 0o644);
 	const makefile = readFileSync(join(tree, "Makefile"), "utf8");
@@ -386,8 +390,8 @@ it("a dry run names the patches and does nothing", async () => {
 	const { plan } = await pack(placeTarball(scratch), { root: scratch.root, patches, dryRun: true });
 	expect(plan?.slice(0, 3)).toEqual([
 		expect.stringMatching(/scratch directory/),
-		`apply ${patches[0]} (4 files)`,
-		`apply ${patches[1]} (6 files)`,
+		`apply ${patches[0]} (6 files)`,
+		`apply ${patches[1]} (9 files)`,
 	]);
 	expectNothing(scratch);
 });
