@@ -6,14 +6,15 @@ namespace ksquash::addon {
 Napi::Value fromImageInfo(Napi::Env env, ImageInfo& info) {
     const Superblock& sb = info.superblock;
     auto out = Napi::Object::New(env);
-    out["format"] = "squashfs";
-    out["compressor"] = sb.compressor();
-    out["blockSize"] = number(env, sb.blockSize);
+    const auto& erofs = info.erofs;
+    out["format"] = info.type();
+    out["compressor"] = erofs ? erofs->compressor() : sb.compressor();
+    out["blockSize"] = number(env, erofs ? uint64_t{1} << erofs->blockBits : sb.blockSize);
     out["fileSize"] = number(env, info.fileSize);
-    out["bytesUsed"] = number(env, sb.bytesUsed);
-    out["inodes"] = number(env, sb.inodes);
+    out["bytesUsed"] = number(env, erofs ? erofs->bytes() : sb.bytesUsed);
+    out["inodes"] = number(env, erofs ? erofs->inodes : sb.inodes);
     out["fragments"] = number(env, sb.fragments);
-    out["created"] = number(env, sb.created);
+    out["created"] = number(env, erofs ? erofs->created : sb.created);
     out["file"] = info.file.text();
     return out;
 }

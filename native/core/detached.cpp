@@ -89,7 +89,7 @@ Status readThrough(int mount, dev_t device, const std::string& image) {
     return Done{};
 }
 
-std::string explainMount(const SysError& error) {
+std::string explainMount(const SysError& error, const std::string& type) {
     // super.c: "Filesystem uses "xz" compression. This is not supported".
     size_t names = error.kernelLog.find("Filesystem uses \"");
     if (names != std::string::npos && error.kernelLog.find("not supported") != std::string::npos) {
@@ -99,7 +99,9 @@ std::string explainMount(const SysError& error) {
     }
     switch (error.code) {
     case ENODEV:
-        return "this kernel has no squashfs (CONFIG_SQUASHFS)";
+        return "this kernel has no " + type + (type == "erofs" ? " (CONFIG_EROFS_FS)" : " (CONFIG_SQUASHFS)");
+    case EOPNOTSUPP: // fs/erofs: the algorithm is not built in; its words go to the kernel's log only
+        return type == "erofs" ? "this kernel's erofs lacks the image's compressor (dmesg names it)" : "";
     case EPERM:
         return effectiveCapabilities().sysAdmin
                    ? "the kernel does not let this process mount an image (a user namespace, or a security "
@@ -107,7 +109,8 @@ std::string explainMount(const SysError& error) {
                    : "CAP_SYS_ADMIN is missing";
     case EINVAL:
         return error.kernelLog.empty() ? "the kernel refused the image without a word: its contents are "
-                                         "damaged, or its squashfs lacks the compressor"
+                                         "damaged, or its " +
+                                             type + " lacks the compressor"
                                        : "";
     default:
         return {};
@@ -120,10 +123,10 @@ bool lacksMountApi(const SysError& error) {
 }
 
 Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options, const std::string& image) {
-    UniqueFd context(abi::fsopen("squashfs", FSOPEN_CLOEXEC));
+    UniqueFd context(abi::fsopen(options.type, FSOPEN_CLOEXEC));
     if (!context) {
         SysError error = lastError("fsopen", image, "fsopen");
-        error.reason = explainMount(error);
+        error.reason = explainMount(error, options.type);
         return error;
     }
     auto set = setParameters(context.get(), loop, options, image);
@@ -132,7 +135,7 @@ Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options
     }
     if (abi::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
         SysError error = contextError(context.get(), "create", image);
-        error.reason = explainMount(error);
+        error.reason = explainMount(error, options.type);
         return error;
     }
     UniqueFd mount(abi::fsmount(context.get(), FSMOUNT_CLOEXEC, options.attributes));
@@ -174,7 +177,9 @@ Result<DetachedMount> mountDetached(const std::string& image, const MountOptions
     if (!loop) {
         return loop.error();
     }
-    auto mount = makeDetached(*loop, options, image);
+    MountOptions typed = options;
+    typed.type = info->type();
+    auto mount = makeDetached(*loop, typed, image);
     if (!mount) {
         if (lacksMountApi(mount.error())) {
             mount.error().reason =
@@ -182,7 +187,7 @@ Result<DetachedMount> mountDetached(const std::string& image, const MountOptions
         }
         return mount.error();
     }
-    return DetachedMount{std::move(*loop), std::move(*mount), info->superblock.hasXattrs()};
+    return DetachedMount{std::move(*loop), std::move(*mount), info->mayHaveXattrs()};
 }
 
 } // namespace ksquash

@@ -29,7 +29,7 @@ Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options
 Status readThrough(int mount, dev_t device, const std::string& image);
 
 // Why the kernel did not make a mount, by errno and its own words; "" when there is nothing to add.
-std::string explainMount(const SysError& error);
+std::string explainMount(const SysError& error, const std::string& type);
 
 // Can the answer mean that this kernel (or a seccomp filter) has no fsopen(2)?
 bool lacksMountApi(const SysError& error);

@@ -35,7 +35,6 @@ constexpr Magic table[] = {
     {0, "XFSB"sv, "an XFS file system"},
     {0, "\x45\x3d\xcd\x28"sv, "a cramfs image"},
     {257, "ustar"sv, "a tar archive"},
-    {1024, "\xe2\xe1\xf5\xe0"sv, "an EROFS image"},
     {1080, "\x53\xef"sv, "an ext2, ext3 or ext4 file system"},
     {32769, "CD001"sv, "an ISO 9660 image"},
 };

@@ -152,6 +152,7 @@ Result<MountResult> mountImage(const MountRequest& request, const Control& contr
         return makeError(ESTALE, "mount", request.image, "image",
                          "the image is no longer the file that was meant");
     }
+    options->type = info->type();
     auto lock = lockLoopControl(control);
     if (!lock) {
         return lock.error();

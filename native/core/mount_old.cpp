@@ -67,10 +67,10 @@ Result<uint64_t> mountOldWay(const LoopDevice& loop, const MountOptions& options
         return withStep(place.error(), "target");
     }
     std::string data = options.data();
-    if (abi::mount(loop.path().c_str(), fdPath(below).c_str(), "squashfs", options.flags,
+    if (abi::mount(loop.path().c_str(), fdPath(below).c_str(), options.type, options.flags,
                    data.empty() ? nullptr : data.c_str()) != 0) {
         SysError error = lastError("mount", image, "mount");
-        error.reason = explainMount(error);
+        error.reason = explainMount(error, options.type);
         return error;
     }
     auto id = check(*place, below, loop.rdev, target, image);

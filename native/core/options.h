@@ -9,8 +9,9 @@
 namespace ksquash {
 
 struct MountOptions {
-    unsigned attributes = 0;                                     // MOUNT_ATTR_*, for fsmount(2)
-    unsigned long flags = 0;                                     // MS_*, the same for mount(2)
+    const char* type = "squashfs"; // or "erofs": of the image, never of the caller
+    unsigned attributes = 0;       // MOUNT_ATTR_*, for fsmount(2)
+    unsigned long flags = 0;       // MS_*, the same for mount(2)
     std::vector<std::pair<std::string, std::string>> parameters; // for the file system: "errors" = "panic"
     std::string data() const;                                    // the parameters as mount(2) takes them
 };

@@ -1,11 +1,14 @@
-// The squashfs superblock and the tables it points at: is this an image that the kernel can mount, and if
-// not, why? The kernel answers EINVAL without a word for many broken images, so each reason is found here,
-// before any privilege is used. Reads with pread only; leaves the compressed contents to the kernel.
+// An image of either format; the squashfs superblock and the tables it points at: is this an image that the
+// kernel can mount, and if not, why? The kernel answers EINVAL without a word for many broken images, so each
+// reason is found here, before any privilege is used. Reads with pread only; leaves the compressed contents
+// to the kernel.
 #pragma once
 
+#include "erofs.h"
 #include "file.h"
 
 #include <array>
+#include <optional>
 #include <span>
 
 namespace ksquash {
@@ -33,9 +36,14 @@ struct Superblock {
 };
 
 struct ImageInfo {
-    Superblock superblock;
+    Superblock superblock;                // of a squashfs image
+    std::optional<ErofsSuperblock> erofs; // of an EROFS one
     uint64_t fileSize = 0;
     FileKey file;
+
+    // As mount(2) calls it.
+    const char* type() const { return erofs ? "erofs" : "squashfs"; }
+    bool mayHaveXattrs() const { return erofs || superblock.hasXattrs(); }
 };
 
 constexpr size_t superblockSize = 96;

@@ -164,6 +164,13 @@ Result<ImageInfo> inspectImage(int fd, const std::string& path) {
     ImageInfo info;
     info.fileSize = stat->size;
     info.file = stat->key;
+    if (std::span<const uint8_t> all(start.get(), *got); isErofs(all)) {
+        std::string wrong = parseErofs(all, stat->size, info.erofs.emplace());
+        if (!wrong.empty()) {
+            return refuse(std::move(wrong));
+        }
+        return info;
+    }
     std::span<const uint8_t, superblockSize> raw(start.get(), superblockSize);
     std::string reason = parseSuperblock(raw, stat->size, info.superblock);
     if (reason.starts_with("wrong magic")) {

@@ -22,6 +22,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         return 0;
     }
+    if (info->erofs) {
+        if (info->erofs->bytes() > size || info->erofs->inodes == 0) {
+            abort();
+        }
+        return 0;
+    }
     const Superblock& sb = info->superblock;
     if (sb.bytesUsed > size || sb.inodeTable >= sb.directoryTable || sb.directoryTable >= sb.idTable) {
         abort();

@@ -31,7 +31,7 @@ int statusOf(const SysError& error) {
     if (step == "superblock" || step == "probe-read") {
         return exitData;
     }
-    if (step == "create" && !isOneOf(error.code, {EPERM, EBUSY})) {
+    if (step == "create" && !isOneOf(error.code, {EPERM, EBUSY, EOPNOTSUPP})) {
         // fs/squashfs/super.c: "Filesystem uses "xz" compression. This is not supported".
         return contains(error.kernelLog, "not supported") ? exitUnavailable : exitData;
     }
@@ -41,7 +41,7 @@ int statusOf(const SysError& error) {
     if (isOneOf(error.code, {EPERM, EACCES})) {
         return exitPrivilege;
     }
-    if (isOneOf(error.code, {ENOENT, ENXIO, ENODEV, ENOSYS, ENOTBLK})) {
+    if (isOneOf(error.code, {ENOENT, ENXIO, ENODEV, ENOSYS, ENOTBLK, EOPNOTSUPP})) {
         return exitUnavailable;
     }
     return exitBusy;

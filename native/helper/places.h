@@ -16,6 +16,7 @@ Result<size_t> readPolicy(const char* path, char* buffer);
 struct Image {
     UniqueFd fd;
     FileStat stat;
+    const char* type = "squashfs"; // of the file system in it
 };
 // Opens NAME + suffix once; all that follows goes by this descriptor.
 Result<Image> openImageOf(const Rule& rule, int directory, const std::string& file);

@@ -34,11 +34,12 @@ Status checkCount(const Job& job) {
 }
 
 // The mount, where nobody sees it. Reading through it is the caller's right, or not: that says nothing of it.
-Result<UniqueFd> makeMount(const Job& job, const LoopDevice& loop) {
+Result<UniqueFd> makeMount(const Job& job, const LoopDevice& loop, const char* type) {
     auto options = parseOptions("");
     if (!options) {
         return options.error();
     }
+    options->type = type;
     auto mount = [&] {
         Raised raised(Capability::sysAdmin);
         return createMount(loop, *options, job.imagePath);
@@ -74,7 +75,7 @@ Result<uint64_t> attachAndMove(const Job& job, int control, const Image& image, 
         return loop.error();
     }
     device = loop->path();
-    auto mount = makeMount(job, *loop);
+    auto mount = makeMount(job, *loop, image.type);
     if (!mount) {
         return mount.error();
     }
@@ -178,6 +179,7 @@ Outcome mountJob(const Job& job, int control, Repeat repeat) {
     if (!info) {
         return about(job, failure(info.error()));
     }
+    image->type = info->type();
     Outcome out;
     auto id = attachAndMove(job, control, *image, place->get(), *before, repeat, out.device);
     if (!id) {

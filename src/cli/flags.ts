@@ -37,7 +37,8 @@ export interface PackFlags extends Common {
 	replaceSource?: boolean;
 	replace?: boolean;
 	preset?: "smallest" | "balanced" | "fast";
-	comp?: "gzip" | "lzo" | "lz4" | "xz" | "zstd";
+	format?: "squashfs" | "erofs";
+	comp?: "gzip" | "lzo" | "lz4" | "xz" | "zstd" | "lz4hc" | "lzma" | "deflate";
 	blockSize?: number;
 	jobs?: number;
 	memory?: number;
@@ -62,7 +63,13 @@ export const packFlags = {
 	replaceSource: flag("Remove the source after the proof, wherever it stands"),
 	replace: flag("Pack anew although there is an image; the old one stays until the new one is safe"),
 	preset: { kind: "enum", values: ["smallest", "balanced", "fast"], optional: true, brief: preset },
-	comp: { kind: "enum", values: ["gzip", "lzo", "lz4", "xz", "zstd"], optional: true, brief: "Compressor" },
+	format: { kind: "enum", values: ["squashfs", "erofs"], optional: true, brief: "Image format (default: squashfs)" },
+	comp: {
+		kind: "enum",
+		values: ["gzip", "lzo", "lz4", "xz", "zstd", "lz4hc", "lzma", "deflate"],
+		optional: true,
+		brief: "Compressor: gzip lzo lz4 xz zstd; of erofs lz4 lz4hc lzma deflate zstd, as far as mkfs.erofs has it",
+	},
 	blockSize: number("Block size, 4K to 1M", parseSize, "size"),
 	jobs: number("Processors to pack with", parseCount, "n"),
 	memory: number("Memory for mksquashfs (default: a share of what is free)", parseSize, "size"),

@@ -1,19 +1,22 @@
 /**
  * What an image format is, and the presets by name.
  *
- * Owns: the interface between packing and a format's tools. Leaves to others: each format (src/image/squashfs.ts).
+ * Owns: the interface between packing and a format's tools. Leaves to others: each format (squashfs.ts, erofs.ts).
  */
 
 import type { ImageInfo, TreeList } from "../system/native.ts";
 
-/** Those that Linux can mount; mksquashfs's "lzma" is none of them. */
-export type Compressor = "gzip" | "lzo" | "lz4" | "xz" | "zstd";
+/** Those that Linux can mount; mksquashfs's "lzma" is none of them, mkfs.erofs's is. */
+export type Compressor = "gzip" | "lzo" | "lz4" | "xz" | "zstd" | "lz4hc" | "lzma" | "deflate";
 
+export type FormatName = ImageInfo["format"];
+
+/** squashfs's. */
 export const compressors: readonly Compressor[] = ["gzip", "lzo", "lz4", "xz", "zstd"];
 
 export interface Compression {
 	compressor: Compressor;
-	/** Bytes: a power of two from 4 KiB to 1 MiB. */
+	/** Bytes: a power of two from 4 KiB to 1 MiB; of EROFS the physical cluster. */
 	blockSize: number;
 	/** Options of the compressor, as the tool takes them. */
 	options: readonly string[];
@@ -28,6 +31,7 @@ export interface Preset extends Compression {
 	ratio: number;
 }
 
+/** squashfs's. */
 export const presets: Readonly<Record<PresetName, Preset>> = {
 	smallest: {
 		about: "xz, blocks of 1 MiB, dictionary 100 %: the smallest image, slow to pack and to read at random",
@@ -110,7 +114,10 @@ export interface ImageTools {
 }
 
 export interface ImageFormat {
-	name: "squashfs";
+	name: FormatName;
+	compressors: readonly Compressor[];
+	/** As far as this tool can make them. */
+	presets(tools: ImageTools): Readonly<Record<PresetName, Preset>>;
 	/** Throws ERR_KSQUASH_TOOL_MISSING. */
 	tools(): Promise<ImageTools>;
 	/** How a tar stream is packed: by the tool itself, by the second one, or extracted into a scratch directory. */

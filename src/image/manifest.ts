@@ -33,7 +33,7 @@ export interface Manifest {
 	/** ISO 8601, UTC. */
 	created: string;
 	image: {
-		format: "squashfs";
+		format: ImageInfo["format"];
 		/** Bytes of the file. */
 		bytes: number;
 		/** Hex sha256 of the file. */

@@ -4,7 +4,6 @@
  * Owns: what mksquashfs is told. Leaves to others: when an image is trusted (src/image/proof.ts).
  */
 
-import { readFile } from "node:fs/promises";
 import { KsquashError } from "../errors.ts";
 import { attempt, toolFailure } from "../system/failure.ts";
 import { temporaryName, withHiddenFile } from "../system/files.ts";
@@ -12,13 +11,24 @@ import { ListBuilder, type ListEntry } from "../system/list.ts";
 import { inspectImage, type TreeList } from "../system/native.ts";
 import { cleanEnvironment, run, start, which } from "../system/run.ts";
 import { readTar, type TarEntry } from "../system/tar.ts";
-import type { ImageFormat, ImageTools, StreamWriter, WriteRequest, WriteResult } from "./format.ts";
+import {
+	compressors,
+	type ImageFormat,
+	type ImageTools,
+	presets,
+	type StreamWriter,
+	type WriteRequest,
+	type WriteResult,
+} from "./format.ts";
+import { watchReads } from "./progress.ts";
 import { tar2sqfsOptions, writeByExtraction, writeByTar2sqfs } from "./tar-writers.ts";
 
 const TOOL = "mksquashfs";
 
 export const squashfs: ImageFormat = {
 	name: "squashfs",
+	compressors,
+	presets: () => presets,
 	tools,
 	streamsBy,
 	writeTree,
@@ -142,20 +152,6 @@ function openStream(tools: ImageTools, request: WriteRequest): StreamWriter {
 	const { signal, nice } = request;
 	const child = start(TOOL, args, { env, signal, nice, stdin: "pipe", stdout: "lines" });
 	return { input: child.stdin, finished: child.finished.then(() => ({ tool: tools.tool, args })) };
-}
-
-/**
- * mksquashfs draws its bar only on a terminal, and -percentage is of 4.6: what it has read is in /proc/PID/io.
- */
-function watchReads(pid: number, report: ((bytes: number) => void) | undefined): () => void {
-	if (report === undefined) return () => undefined;
-	const timer = setInterval(() => {
-		readFile(`/proc/${pid}/io`, "latin1").then(
-			(text) => report(Number(/^rchar: (\d+)/m.exec(text)?.[1] ?? 0)),
-			() => undefined,
-		);
-	}, 250);
-	return () => clearInterval(timer);
 }
 
 /**

@@ -75,8 +75,8 @@ export async function detectInit(root: string): Promise<{ init: Init; runs: bool
 }
 
 /** For those who want no service at all. fstab(5) has the octal escapes of mountinfo. */
-export function fstabLine(image: string, mountPoint: string): string {
-	return `${escapePath(image)} ${escapePath(mountPoint)} squashfs ro,loop,nosuid,nodev,nofail 0 0`;
+export function fstabLine(image: string, mountPoint: string, type: string): string {
+	return `${escapePath(image)} ${escapePath(mountPoint)} ${type} ro,loop,nosuid,nodev,nofail 0 0`;
 }
 
 /** The init systems whose files are all there. */

@@ -58,8 +58,8 @@ export async function chooseMounter(probe: Probe, { place, fuse = "never", warn 
 const WAYS =
 	"run it as root; or, as root: ksquash helper install --user USER; or install squashfuse, for directories of your own";
 
-/** Why this process cannot mount here by the kernel's squashfs; undefined when it can. */
-export function mountProblem(probe: Probe): KsquashError | undefined {
+/** Why this process cannot mount here by the kernel; undefined when it can. */
+export function mountProblem(probe: Probe, format: "squashfs" | "erofs" = "squashfs"): KsquashError | undefined {
 	if (!probe.capabilities.sysAdmin) {
 		return new KsquashError("ERR_KSQUASH_PRIVILEGE", "mounting needs CAP_SYS_ADMIN, which this process lacks", {
 			hint: WAYS,
@@ -69,9 +69,10 @@ export function mountProblem(probe: Probe): KsquashError | undefined {
 		const why = "this process is in a user namespace, where the kernel mounts no squashfs";
 		return new KsquashError("ERR_KSQUASH_PRIVILEGE", why, { hint: WAYS });
 	}
-	if (!probe.squashfs) {
-		return new KsquashError("ERR_KSQUASH_KERNEL", "the running kernel has no squashfs", {
-			hint: "modprobe squashfs, or build the kernel with CONFIG_SQUASHFS",
+	if (!probe[format]) {
+		const symbol = format === "erofs" ? "CONFIG_EROFS_FS" : "CONFIG_SQUASHFS";
+		return new KsquashError("ERR_KSQUASH_KERNEL", `the running kernel has no ${format}`, {
+			hint: `modprobe ${format}, or build the kernel with ${symbol}`,
 		});
 	}
 	if (probe.loopControl !== "ok") {

@@ -11,16 +11,15 @@ import { dirname } from "node:path";
 import { surveyBuiltTree } from "../build/built-tree.ts";
 import { type Entry, findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
-import { compressors } from "../image/format.ts";
+import { formats } from "../image/formats.ts";
 import { proveTree } from "../image/proof.ts";
-import { squashfs } from "../image/squashfs.ts";
 import type { ReleasePaths } from "../layout.ts";
 import { chooseMounter, mountProblem } from "../mount/mounter.ts";
 import { VERSION_CONTROL } from "../source/tree.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, removeEmptyDirectory } from "../system/files.ts";
 import { escapeNative } from "../system/list.ts";
-import { flushFile, type NativePath, removeTree, renameNew } from "../system/native.ts";
+import { flushFile, inspectImage, type NativePath, removeTree, renameNew } from "../system/native.ts";
 import type { Context } from "./context.ts";
 import { decompressorProblem } from "./decompressors.ts";
 
@@ -144,9 +143,10 @@ async function mountInPlace(context: Context, { image, mountPoint }: ReleasePath
 }
 
 async function isMountable({ probe }: Context, entry: Entry | undefined): Promise<boolean> {
-	if (mountProblem(probe) !== undefined) return false;
-	const compressor = compressors.find((name) => name === entry?.info?.compressor);
-	return compressor !== undefined && (await decompressorProblem(compressor, [])) === undefined;
+	const format = entry?.info?.format ?? "squashfs";
+	if (mountProblem(probe, format) !== undefined) return false;
+	const compressor = formats[format].compressors.find((name) => name === entry?.info?.compressor);
+	return compressor !== undefined && (await decompressorProblem(compressor, [], format)) === undefined;
 }
 
 /** What differs from the image was changed by somebody: then all of it stays, and is named. */
@@ -161,7 +161,7 @@ async function finish(
 	try {
 		({ snapshot } = await context.step("prove", `compare ${tree} with the image`, async (tick) => {
 			return await proveTree({
-				format: squashfs,
+				format: formats[(await inspectImage(paths.image)).format],
 				image: paths.image,
 				tree,
 				exclude: VERSION_CONTROL,

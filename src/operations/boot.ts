@@ -97,8 +97,8 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 	const enabled = await enabledInits(layout.root);
 	const detected = await detectInit(layout.root);
 	const problems: string[] = [];
-	const fstab = (await scan(layout)).map(({ paths }) =>
-		fstabLine(insideRoot(layout, paths.image), insideRoot(layout, paths.mountPoint)),
+	const fstab = (await scan(layout)).map(({ paths, info }) =>
+		fstabLine(insideRoot(layout, paths.image), insideRoot(layout, paths.mountPoint), info?.format ?? "auto"),
 	);
 	if (enabled.length === 0) problems.push("it is not enabled (ksquash boot enable)");
 	else {

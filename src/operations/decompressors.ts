@@ -1,5 +1,5 @@
 /**
- * Which compressors the running kernel can read squashfs images of, as far as its config tells.
+ * Which compressors the running kernel can read images of, as far as its config tells.
  *
  * Owns: the places where that config may lie, and the words for a compressor that is missing.
  * Leaves to others: reading a config (src/kconfig); where there is none, the proof mounts the image before anything
@@ -8,7 +8,7 @@
 
 import { release as kernelRelease } from "node:os";
 import { KsquashError } from "../errors.ts";
-import { type Compressor, compressors } from "../image/format.ts";
+import type { Compressor, FormatName } from "../image/format.ts";
 import { parseConfig, symbolValue } from "../kconfig/config.ts";
 import { readConfigFile } from "../kconfig/read.ts";
 
@@ -18,21 +18,31 @@ export interface Decompressors {
 	has: readonly Compressor[];
 }
 
-const symbols: Readonly<Record<Compressor, string>> = {
-	gzip: "SQUASHFS_ZLIB",
-	lzo: "SQUASHFS_LZO",
-	lz4: "SQUASHFS_LZ4",
-	xz: "SQUASHFS_XZ",
-	zstd: "SQUASHFS_ZSTD",
+const symbols: Readonly<Record<FormatName, Partial<Record<Compressor, string>>>> = {
+	squashfs: {
+		gzip: "SQUASHFS_ZLIB",
+		lzo: "SQUASHFS_LZO",
+		lz4: "SQUASHFS_LZ4",
+		xz: "SQUASHFS_XZ",
+		zstd: "SQUASHFS_ZSTD",
+	},
+	erofs: {
+		lz4: "EROFS_FS_ZIP",
+		lz4hc: "EROFS_FS_ZIP",
+		lzma: "EROFS_FS_ZIP_LZMA",
+		deflate: "EROFS_FS_ZIP_DEFLATE",
+		zstd: "EROFS_FS_ZIP_ZSTD",
+	},
 };
 
-export function configSymbol(compressor: Compressor): string {
-	return `CONFIG_${symbols[compressor]}`;
+export function configSymbol(compressor: Compressor, format: FormatName = "squashfs"): string {
+	return `CONFIG_${symbols[format][compressor]}`;
 }
 
 /** undefined where no config of the running kernel can be read. */
-export async function kernelDecompressors(): Promise<Decompressors | undefined> {
+export async function kernelDecompressors(format: FormatName = "squashfs"): Promise<Decompressors | undefined> {
 	const release = kernelRelease();
+	const known = Object.entries(symbols[format]) as [Compressor, string][];
 	for (const from of ["/proc/config.gz", `/lib/modules/${release}/config`, `/boot/config-${release}`]) {
 		const text = await readConfigFile(from).catch((error: unknown) => {
 			if (error instanceof KsquashError) return undefined;
@@ -40,7 +50,7 @@ export async function kernelDecompressors(): Promise<Decompressors | undefined> 
 		});
 		if (text === undefined) continue;
 		const config = parseConfig(text, from);
-		return { from, has: compressors.filter((name) => symbolValue(config, symbols[name]) === "y") };
+		return { from, has: known.filter(([, symbol]) => symbolValue(config, symbol) === "y").map(([name]) => name) };
 	}
 	return undefined;
 }
@@ -49,15 +59,16 @@ export async function kernelDecompressors(): Promise<Decompressors | undefined> 
 export async function decompressorProblem(
 	compressor: Compressor,
 	packable: readonly string[],
+	format: FormatName = "squashfs",
 ): Promise<KsquashError | undefined> {
-	const kernel = await kernelDecompressors();
+	const kernel = await kernelDecompressors(format);
 	if (kernel === undefined || kernel.has.includes(compressor)) return undefined;
-	const symbol = configSymbol(compressor);
+	const symbol = configSymbol(compressor, format);
 	const others = kernel.has.filter((name) => packable.includes(name)).map((name) => `--comp ${name}`);
 	const build = `build the kernel with ${symbol}`;
 	return new KsquashError(
 		"ERR_KSQUASH_KERNEL",
-		`the running kernel cannot mount images of ${compressor}: ${kernel.from} has no ${symbol}=y`,
+		`the running kernel cannot mount ${format === "erofs" ? "EROFS images" : "images"} of ${compressor}: ${kernel.from} has no ${symbol}=y`,
 		{ hint: others.length === 0 ? build : `${others.join(" or ")} works here; or ${build}` },
 	);
 }

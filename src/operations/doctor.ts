@@ -8,6 +8,7 @@ import { readFile, statfs } from "node:fs/promises";
 import { buildTools } from "../build/kbuild.ts";
 import { KsquashError } from "../errors.ts";
 import { compressors as known } from "../image/format.ts";
+import { formats } from "../image/formats.ts";
 import { squashfs } from "../image/squashfs.ts";
 import { fuseProblem } from "../mount/fuse.ts";
 import { askHelper } from "../mount/helper.ts";
@@ -36,7 +37,7 @@ export interface Diagnosis {
 
 export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 	const context = await openContext(options);
-	const groups = await Promise.all([kernel(context), packing(), building(), space(context)]);
+	const groups = await Promise.all([kernel(context), packing(), erofsTools(context), building(), space(context)]);
 	const checks = [...(await privileges(context, await helper(context))), ...groups.flat()];
 	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
 }
@@ -129,6 +130,17 @@ async function packing(): Promise<Check[]> {
 		if (!(error instanceof KsquashError)) throw error;
 		return [{ name: "mksquashfs", result: "fail", found: error.message, fix: error.hint }];
 	}
+}
+
+/** Only for --format erofs: nothing else needs it. */
+async function erofsTools({ probe }: Context): Promise<Check[]> {
+	if (which("mkfs.erofs") === undefined) return [];
+	const { tool, compressors, readsTar } = await formats.erofs.tools();
+	const kernel = await kernelDecompressors("erofs");
+	const mounts = probe.erofs ? `the kernel mounts ${kernel?.has.join(", ") ?? "it"}` : "the kernel has no erofs";
+	const found = `${tool} (${compressors.join(", ")})${readsTar ? "" : "; it reads no tarballs, which came with 1.8"}; ${mounts}`;
+	const fix = probe.erofs ? {} : { fix: "modprobe erofs, or build the kernel with CONFIG_EROFS_FS" };
+	return [{ name: "mkfs.erofs", result: probe.erofs ? "ok" : "warn", found, ...fix }];
 }
 
 async function building(): Promise<Check[]> {

@@ -64,7 +64,7 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 		configure: configured,
 		select: selected,
 		boot: row?.boot ?? "no",
-		fstabLine: fstabLine(packed.image, packed.mountPoint),
+		fstabLine: fstabLine(packed.image, packed.mountPoint, options.format ?? "squashfs"),
 	};
 }
 

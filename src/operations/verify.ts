@@ -8,8 +8,8 @@
 import { type Entry, findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { readContentList } from "../image/content-list.ts";
+import { formats } from "../image/formats.ts";
 import { fileSha256, type Manifest } from "../image/manifest.ts";
-import { squashfs } from "../image/squashfs.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import { mountProblem } from "../mount/mounter.ts";
 import { attempt } from "../system/failure.ts";
@@ -91,14 +91,15 @@ async function checkDeep(context: Context, { paths }: Entry, manifest: Manifest)
 async function checkContent(context: Context, paths: ReleasePaths, manifest: Manifest): Promise<string> {
 	const { content } = manifest;
 	const { image } = paths;
+	const { format } = manifest.image;
 	return await context.step("verify", `every file of ${image}`, async (tick) => {
 		const { signal } = context;
 		const onProgress = ({ bytes }: { bytes: number }): void =>
 			tick({ done: bytes, total: content.bytes, unit: "bytes" });
 		const list: TreeList =
-			mountProblem(context.probe) === undefined
+			mountProblem(context.probe, format) === undefined
 				? await attempt(`read ${image}`, listTree({ image, signal, onProgress }), { code: "ERR_KSQUASH_IMAGE" })
-				: await squashfs.readBack(image, { signal });
+				: await formats[format].readBack(image, { signal });
 		if (contentHash(list) === content.sha256) return `all ${list.entries} entries are the manifest's`;
 		throw new KsquashError("ERR_KSQUASH_IMAGE", `${image} has other content than its manifest says`, {
 			path: image,

@@ -105,8 +105,9 @@ export interface MountChange {
 }
 
 export interface ImageInfo {
-	format: "squashfs";
-	compressor: "gzip" | "lzma" | "lzo" | "xz" | "lz4" | "zstd";
+	format: "squashfs" | "erofs";
+	/** none: an EROFS image in which nothing is compressed. */
+	compressor: "gzip" | "lzma" | "lzo" | "xz" | "lz4" | "zstd" | "deflate" | "none";
 	blockSize: number;
 	/** Bytes of the file, and bytes that the superblock says are used. */
 	fileSize: number;

@@ -8,7 +8,7 @@
 import { type Entry, findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import type { ImageTools } from "../../image/format.ts";
-import { squashfs } from "../../image/squashfs.ts";
+import { formats } from "../../image/formats.ts";
 import { releasePaths, tarballKey } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
 import { readPatches } from "../../source/patch.ts";
@@ -41,11 +41,12 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	assertPatchable(context.layout, opened, options);
 	const patches = await readPatches(options.patches ?? [], context.signal);
 	if (patches.length > 0 && which("patch") === undefined) throw missingProgram("patch");
-	const tools = await squashfs.tools();
-	const resolved = resolveOptions(context, tools, options);
+	const format = formats[options.format ?? "squashfs"];
+	const tools = await format.tools();
+	const resolved = resolveOptions(context, format, tools, options);
 	const problem = await whyNotMountable(context, resolved, tools, options);
 	const trust = await resolveTrust(opened.kind === "tarball" ? "tarball" : "tree", options);
-	const job = { context, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
+	const job = { context, format, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") assertNothingAsked(opened.release, options);
 	if (context.dryRun) return await plan(job, opened, source);
 	await removeLeftovers(context);
@@ -66,11 +67,11 @@ async function whyNotMountable(
 	{ layout, probe }: Context,
 	{ compression }: ResolvedOptions,
 	tools: ImageTools,
-	{ mounts }: PackOptions,
+	{ mounts, format }: PackOptions,
 ): Promise<KsquashError | undefined> {
-	const problem = await decompressorProblem(compression.compressor, tools.compressors);
+	const problem = await decompressorProblem(compression.compressor, tools.compressors, format);
 	if (problem !== undefined && (mounts || layout.root === "/")) throw problem;
-	return mountProblem(probe) ?? problem;
+	return mountProblem(probe, format) ?? problem;
 }
 
 /** What an interrupted run left is completed; undefined when its tree is back in its place, without an image. */

@@ -6,7 +6,7 @@
 
 import { type Entry, findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
-import type { ImageTools } from "../../image/format.ts";
+import type { ImageFormat, ImageTools } from "../../image/format.ts";
 import type { Origin } from "../../image/manifest.ts";
 import { type ReleasePaths, releasePaths } from "../../layout.ts";
 import type { Patch } from "../../source/patch.ts";
@@ -38,6 +38,7 @@ export interface PackResult {
 
 export interface Job {
 	context: Context;
+	format: ImageFormat;
 	tools: ImageTools;
 	resolved: ResolvedOptions;
 	options: PackOptions;

@@ -24,7 +24,7 @@ export async function makeManifest(
 		release: image.release,
 		created: new Date().toISOString(),
 		image: {
-			format: "squashfs",
+			format: info.format,
 			bytes: info.fileSize,
 			sha256: await fileSha256(image.temporary, signal),
 			compressor: info.compressor,

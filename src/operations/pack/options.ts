@@ -9,10 +9,10 @@ import { KsquashError } from "../../errors.ts";
 import {
 	type Compression,
 	type Compressor,
-	compressors,
+	type FormatName,
+	type ImageFormat,
 	type ImageTools,
 	type PresetName,
-	presets,
 	WORST_RATIO,
 } from "../../image/format.ts";
 import type { CommonOptions, Context } from "../context.ts";
@@ -22,6 +22,8 @@ import type { TrustOptions } from "./trust.ts";
 import type { ImageOptions } from "./write.ts";
 
 export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions, AdoptOptions {
+	/** "squashfs" when absent. The image's name stays the same: its superblock tells. */
+	format?: FormatName | undefined;
 	/** "balanced" unless the settings say otherwise. */
 	preset?: PresetName | undefined;
 	/** Instead of the preset's compressor. */
@@ -55,8 +57,13 @@ export interface ResolvedOptions extends ImageOptions {
 }
 
 /** Throws ERR_KSQUASH_USAGE, or ERR_KSQUASH_TOOL_MISSING when mksquashfs lacks the compressor. */
-export function resolveOptions(context: Context, tools: ImageTools, options: PackOptions): ResolvedOptions {
-	const preset = presets[options.preset ?? context.settings.preset ?? "balanced"];
+export function resolveOptions(
+	context: Context,
+	format: ImageFormat,
+	tools: ImageTools,
+	options: PackOptions,
+): ResolvedOptions {
+	const preset = format.presets(tools)[options.preset ?? context.settings.preset ?? "balanced"];
 	const custom = options.compressor !== undefined || options.blockSize !== undefined || !!options.toolOptions?.length;
 	const own = options.compressor === undefined || options.compressor === preset.compressor;
 	const compression: Compression = {
@@ -65,8 +72,9 @@ export function resolveOptions(context: Context, tools: ImageTools, options: Pac
 		options: own ? preset.options : [],
 	};
 	const { blockSize, compressor } = compression;
-	if (!compressors.includes(compressor)) {
-		throw new KsquashError("ERR_KSQUASH_USAGE", `${compressor} is none of ${compressors.join(", ")}`);
+	if (!format.compressors.includes(compressor)) {
+		const known = format.compressors.join(", ");
+		throw new KsquashError("ERR_KSQUASH_USAGE", `${compressor} is none of ${format.name}'s: ${known}`);
 	}
 	if (blockSize < 4096 || blockSize > 1 << 20 || (blockSize & (blockSize - 1)) !== 0) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", `a block size of ${blockSize} is no power of two from 4K to 1M`);
@@ -74,6 +82,9 @@ export function resolveOptions(context: Context, tools: ImageTools, options: Pac
 	if (!tools.compressors.includes(compressor)) {
 		const has = tools.compressors.join(", ");
 		throw new KsquashError("ERR_KSQUASH_TOOL_MISSING", `${tools.tool} was built without ${compressor} (it has ${has})`);
+	}
+	if (format.name !== "squashfs" && options.toolOptions?.length) {
+		throw new KsquashError("ERR_KSQUASH_USAGE", `options behind -- are mksquashfs's; ${format.name} has none`);
 	}
 	assertToolOptions(options.toolOptions ?? []);
 	return {

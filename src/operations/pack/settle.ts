@@ -5,9 +5,9 @@
  */
 
 import { type Entry, findEntry } from "../../catalog.ts";
+import { formats } from "../../image/formats.ts";
 import type { Origin } from "../../image/manifest.ts";
 import { type Proof, proveList } from "../../image/proof.ts";
-import { squashfs } from "../../image/squashfs.ts";
 import { releasePaths } from "../../layout.ts";
 import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../aside.ts";
 import { withLock } from "../context.ts";
@@ -47,7 +47,14 @@ async function assertSameContent(
 	await context.step("prove", `compare the image that is there with ${from}`, async () => {
 		// It may have been written a second ago, by whomever, and the tarball may go.
 		await ensureOnDisk(entry.paths);
-		const request = { format: squashfs, image: entry.paths.image, source, from, mountable, signal: context.signal };
+		const request = {
+			format: formats[entry.info?.format ?? "squashfs"],
+			image: entry.paths.image,
+			source,
+			from,
+			mountable,
+			signal: context.signal,
+		};
 		await proveList(request).catch((error: unknown) => {
 			throw otherContent(error, entry, from);
 		});

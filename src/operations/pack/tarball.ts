@@ -7,7 +7,6 @@
 import { type Entry, scan } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { fileSha256 } from "../../image/manifest.ts";
-import { squashfs } from "../../image/squashfs.ts";
 import { tarballKey, temporaryImage } from "../../layout.ts";
 import { assertSha256, type Tarball } from "../../source/tarball.ts";
 import { attempt } from "../../system/failure.ts";
@@ -34,7 +33,7 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 	}
 	// 11: what xz makes of a kernel, whose files are of 16 KiB on average.
 	const bytes = tarball.bytes * (tarball.compression === "none" ? 1 : 11);
-	const way = squashfs.streamsBy(job.tools, resolved);
+	const way = job.format.streamsBy(job.tools, resolved);
 	if (way === "extraction" || job.patches.length > 0) {
 		await assertSpace(context, bytes, resolved.ratio + SCRATCH_RATIO, Math.ceil(bytes / (16 << 10)));
 	} else await assertSpace(context, bytes, resolved.ratio);

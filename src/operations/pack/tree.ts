@@ -6,8 +6,8 @@
 
 import { findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
+import { formats } from "../../image/formats.ts";
 import { type Proof, proveTree } from "../../image/proof.ts";
-import { squashfs } from "../../image/squashfs.ts";
 import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
@@ -42,7 +42,13 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 	const entry = await findEntry(context.layout, release);
 	const adoption = options.adopt ? await adopt(job, tree, paths) : undefined;
 	const without = adoption?.leftOut;
-	const image = { format: squashfs, mountable, without, jobs: resolved.jobs, signal: context.signal };
+	const image = {
+		format: entry?.info ? formats[entry.info.format] : job.format,
+		mountable,
+		without,
+		jobs: resolved.jobs,
+		signal: context.signal,
+	};
 	let proof: Proof;
 	const already = entry !== undefined && !options.replace;
 	if (already) {

@@ -6,10 +6,9 @@
  */
 
 import { chmod } from "node:fs/promises";
-import type { ImageTools, WriteRequest, WriteResult } from "../../image/format.ts";
+import type { ImageFormat, ImageTools, WriteRequest, WriteResult } from "../../image/format.ts";
 import type { Origin } from "../../image/manifest.ts";
 import { type Proof, proveList, proveTree } from "../../image/proof.ts";
-import { squashfs } from "../../image/squashfs.ts";
 import { NewerThanTop } from "../../source/repack.ts";
 import type { Tarball, TarballContent } from "../../source/tarball.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
@@ -39,6 +38,7 @@ export interface ImageOptions extends Pick<WriteRequest, "compression" | "extra"
 
 export interface Writing {
 	temporary: string;
+	format: ImageFormat;
 	tools: ImageTools;
 	options: ImageOptions;
 	mountable: boolean;
@@ -70,7 +70,7 @@ export async function writeFromTree(context: Context, tree: KernelTree, writing:
 	const leftOut = writing.leftOut?.length ?? 0;
 	const { temporary, tools, options, total, called = tree.path } = writing;
 	const written = await context.step("pack", `pack ${called} with ${tools.tool}`, async (tick) => {
-		return await squashfs.writeTree(tools, {
+		return await writing.format.writeTree(tools, {
 			...options,
 			tree: tree.path,
 			exclude: [...tree.versionControl, ...(writing.leftOut ?? [])],
@@ -81,14 +81,14 @@ export async function writeFromTree(context: Context, tree: KernelTree, writing:
 			onRead: (done) => tick({ done: Math.min(done, total ?? done), unit: "bytes", ...(total ? { total } : {}) }),
 		});
 	});
-	const info = await settle(temporary);
+	const info = await settle(writing.format, temporary);
 	const label = `compare the image with ${called}`;
 	const proof = await context.step(
 		"prove",
 		label,
 		async (tick) => {
 			const result = await proveTree({
-				format: squashfs,
+				format: writing.format,
 				image: temporary,
 				tree: tree.path,
 				exclude: VERSION_CONTROL,
@@ -108,9 +108,9 @@ export async function writeFromTree(context: Context, tree: KernelTree, writing:
 
 export async function writeFromTarball(context: Context, tarball: Tarball, writing: Writing): Promise<WrittenImage> {
 	const { temporary, tools } = writing;
-	const way = squashfs.streamsBy(tools, writing.options);
+	const way = writing.format.streamsBy(tools, writing.options);
 	if (way === "extraction") {
-		const what = `${tools.tool} reads no tar stream, which came with version 4.5`;
+		const what = `${tools.tool} reads no tar stream, which came with version ${writing.format.name === "erofs" ? "1.8" : "4.5"}`;
 		context.warn(`${what}: ${tarball.path} is extracted into a scratch directory beside the image first`);
 	}
 	const label = `pack ${tarball.path} with ${way === "tarTool" ? tools.tarTool : tools.tool}`;
@@ -128,7 +128,7 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 	const signed = ({ content }: { content: TarballContent }): string =>
 		`the ${content.signed?.of} is signed by ${content.signed?.signer}`;
 	const packed = await context.step("pack", label, pack, writing.trust?.signature && signed);
-	const info = await settle(temporary);
+	const info = await settle(writing.format, temporary);
 	const { content, result: written } = packed;
 	const origin = { ...ofTarball(content), ...(way === "extraction" ? { way: "extracted" as const } : {}) };
 	const proof = await context.step(
@@ -136,7 +136,7 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 		`compare the image with what came from ${tarball.path}`,
 		async (tick) => {
 			return await proveList({
-				format: squashfs,
+				format: writing.format,
 				image: temporary,
 				source: content.list,
 				from: tarball.path,
@@ -154,14 +154,14 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 async function streamImage(
 	context: Context,
 	tarball: Tarball,
-	{ temporary, tools, options, release, trust }: Writing,
+	{ temporary, format, tools, options, release, trust }: Writing,
 	onProgress: (done: number) => void,
 	topIsNewest: boolean,
 ): Promise<{ content: TarballContent; result: WriteResult }> {
 	const { frugal, nice } = options;
 	const unpacking = { release, onProgress, topIsNewest, frugal, nice, ...trust };
 	return await streamInto(context, tarball, unpacking, (top, signal) => {
-		return squashfs.writeStream(tools, { ...options, output: temporary, xattrs: false, signal, top, topIsNewest });
+		return format.writeStream(tools, { ...options, output: temporary, xattrs: false, signal, top, topIsNewest });
 	});
 }
 
@@ -171,8 +171,8 @@ export function ofTarball({ sha256, signed }: TarballContent): Partial<Origin> {
 }
 
 /** On the device and out of the cache: what the proof reads is what the disk holds. */
-async function settle(temporary: string): Promise<ImageInfo> {
-	const info = await squashfs.inspect(temporary);
+async function settle(format: ImageFormat, temporary: string): Promise<ImageInfo> {
+	const info = await format.inspect(temporary);
 	// Whatever the umask: everybody may read a kernel's source.
 	await attempt(`make ${temporary} readable`, chmod(temporary, 0o644));
 	await attempt(`write ${temporary} to the disk`, flushFile(temporary));
