@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../system/files.ts";
-import { makeOwned, readOwned, writeOwned } from "./files.ts";
+import { isTemporary, makeOwned, readOwned, writeOwned } from "./files.ts";
 import { GNUMAKEFILE, gnuMakefile } from "./gnumakefile.ts";
 import { assertAncestors, assertCanActAs, assertOwned, type Owner } from "./ownership.ts";
 import { assertBuildablePath } from "./paths.ts";
@@ -74,7 +74,8 @@ async function inspect({ path, source, release, owner }: DirectoryRequest): Prom
 	if (stats === undefined) return { kind: "absent" };
 	if (stats.isSymbolicLink()) throw occupied(path, `it is a symbolic link to ${await readLinkIfExists(path)}`);
 	if (!stats.isDirectory()) throw occupied(path, "it is no directory");
-	const names = await attempt(`read ${path}`, readdir(path));
+	// A run that broke off at the first stamp has left nothing but that.
+	const names = (await attempt(`read ${path}`, readdir(path))).filter((name) => !isTemporary(name));
 	await assertOwned(path, owner);
 	const state = await readStamp(path, owner);
 	if (state.stamp !== undefined) {

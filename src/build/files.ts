@@ -95,11 +95,13 @@ export async function removeOwned(directory: string, names: readonly string[], o
 /** What writeOwned leaves when it is killed: ".NAME.", random letters, ".tmp". Only while nobody else writes there. */
 export async function removeTemporaries(directory: string, owner: Owner): Promise<void> {
 	const names = await attempt(`read ${directory}`, readdir(directory));
-	const ours = /^\.(?:\.config|\.config\.old|\.ksquash\.config|\.ksquash\.json|GNUmakefile)\.[0-9A-Za-z]{10,12}\.tmp$/;
-	await removeOwned(
-		directory,
-		names.filter((name) => ours.test(name)),
-		owner,
+	await removeOwned(directory, names.filter(isTemporary), owner);
+}
+
+/** A name of those. */
+export function isTemporary(name: string): boolean {
+	return /^\.(?:\.config|\.config\.old|\.ksquash\.config|\.ksquash\.json|GNUmakefile)\.[0-9A-Za-z]{10,12}\.tmp$/.test(
+		name,
 	);
 }
 
