@@ -24,7 +24,7 @@ import {
 } from "./powercut/disk.ts";
 import { type Content, content, has, imageHolds, ksquash, name, names, placeSmall, same } from "./support.ts";
 
-const count = Number(process.env.KSQUASH_CUT_POINTS ?? 700);
+const count = Number(process.env.KSQUASH_CUT_POINTS ?? 250);
 /** Full reruns for each command; in the soak every distinct state. */
 const reruns = process.env.KSQUASH_CUT_POINTS === undefined ? 6 : Number.POSITIVE_INFINITY;
 const seed = 20;

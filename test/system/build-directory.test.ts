@@ -52,6 +52,16 @@ const listing = (path: string): string =>
 	execFileSync("find", [path, "-printf", "%P %y %m %U %s %T@ %l\n"]).toString().split("\n").toSorted().join("\n");
 
 describe("making and opening", () => {
+	test("made where a run broke off at the first stamp, and not beside a stranger's file of nearly that name", async () => {
+		mkdirSync(build);
+		writeFileSync(join(build, "..ksquash.json.79c833c28f64.tmp"), "{");
+		expect((await prepare()).state).toBe("adopted");
+		rmSync(build, { recursive: true });
+		mkdirSync(build);
+		writeFileSync(join(build, "..ksquash.json.mine.tmp"), "mine");
+		await expect(prepare()).rejects.toMatchObject({ code: "ERR_KSQUASH_OCCUPIED" });
+	});
+
 	test("made, and opened again without a change", async () => {
 		expect((await prepare()).state).toBe("created");
 		const { stamp } = await readStamp(build, owner);
