@@ -13,8 +13,8 @@ const objects = join(root, "build/helper/objects");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 const core = [
-	...["capabilities", "detached", "file", "lock", "loop", "magic", "mountinfo", "options", "erofs", "superblock", "sys"],
-	...["tables", "walk"],
+	...["capabilities", "detached", "erofs", "file", "lock", "loop", "magic", "mountinfo", "options"],
+	...["superblock", "sys", "tables", "walk"],
 ].map((name) => join(root, "native/core", `${name}.cpp`));
 const own = below("native/helper").filter((path) => path.endsWith(".cpp"));
 const headers = [...below("native/helper"), ...below("native/core")].filter((path) => path.endsWith(".h"));
