@@ -71,10 +71,11 @@ export async function runTarget(request: MakeRequest, targets: readonly string[]
 
 /** The compiler's first line of --version: a config is made for one compiler. "" where there is none. */
 export async function toolchainLine(request: Pick<MakeRequest, "owner" | "cross" | "makeArgs">): Promise<string> {
-	const compiler = compilerOf(request);
-	if (which(compiler) === undefined) return "";
+	const [program = "", ...more] = compilerOf(request);
+	if (which(program) === undefined) return "";
 	const { owner } = request;
-	const { lines } = await run(compiler, ["--version"], { cwd: "/", as: owner, env: makeEnvironment(owner) });
+	// With all of its words: `ccache gcc` answers for gcc.
+	const { lines } = await run(program, [...more, "--version"], { cwd: "/", as: owner, env: makeEnvironment(owner) });
 	return lines[0] ?? "";
 }
 
@@ -104,15 +105,16 @@ function assertTarget(target: string): void {
 	throw usage(`${JSON.stringify(target)} is no target of make`);
 }
 
-function compilerOf({ cross = "", makeArgs = [] }: Pick<MakeRequest, "cross" | "makeArgs">): string {
+/** The words of make's CC. */
+function compilerOf({ cross = "", makeArgs = [] }: Pick<MakeRequest, "cross" | "makeArgs">): string[] {
 	const given = (name: string): string | undefined =>
 		makeArgs.findLast((argument) => argument.startsWith(`${name}=`))?.slice(name.length + 1);
-	const [first = ""] = (given("CC") ?? "").split(/\s+/);
-	if (first !== "") return first;
+	const words = (given("CC") ?? "").split(/\s+/).filter(Boolean);
+	if (words.length > 0) return words;
 	const llvm = given("LLVM");
-	if (llvm === undefined || llvm === "" || llvm === "0") return `${cross}gcc`;
-	if (llvm.endsWith("/")) return `${llvm}clang`;
-	return llvm.startsWith("-") ? `clang${llvm}` : "clang";
+	if (llvm === undefined || llvm === "" || llvm === "0") return [`${cross}gcc`];
+	if (llvm.endsWith("/")) return [`${llvm}clang`];
+	return [llvm.startsWith("-") ? `clang${llvm}` : "clang"];
 }
 
 /** Without these no kernel is configured. */
@@ -126,7 +128,7 @@ export async function assertBuildTools(
 	request: Pick<MakeRequest, "cross" | "makeArgs">,
 	source: string | undefined,
 ): Promise<void> {
-	const needed = new Set<string>(buildTools).add(compilerOf(request));
+	const needed = new Set<string>(buildTools).add(compilerOf(request)[0] ?? "gcc");
 	if ((request.makeArgs ?? []).some((argument) => /^(?:HOSTCC|LLVM)=/.test(argument))) needed.delete("gcc");
 	// Kernels before 4.16 carry the parsers ready-made.
 	const parsers = source === undefined || (await exists(join(source, "scripts/kconfig/lexer.l")));

@@ -17,6 +17,7 @@ import { mountProblem } from "../mount/mounter.ts";
 import { packageHint, which } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext } from "./context.ts";
 import { configSymbol, kernelDecompressors } from "./decompressors.ts";
+import { inspectHooks } from "./hooks.ts";
 
 export interface Check {
 	/** What was looked at, e.g. "squashfs in the kernel". */
@@ -37,7 +38,14 @@ export interface Diagnosis {
 
 export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 	const context = await openContext(options);
-	const groups = await Promise.all([kernel(context), packing(), erofsTools(context), building(), space(context)]);
+	const groups = await Promise.all([
+		kernel(context),
+		packing(),
+		erofsTools(context),
+		building(),
+		space(context),
+		portage(context),
+	]);
 	const checks = [...(await privileges(context, await helper(context))), ...groups.flat()];
 	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
 }
@@ -149,6 +157,14 @@ async function building(): Promise<Check[]> {
 		...needed,
 		...["bc", "setpriv"].map((name) => program(name, "for some builds, and for builds of other users")),
 	];
+}
+
+/** Only where there is a hook of ksquash's, or one that it takes the place of. */
+async function portage({ layout }: Context): Promise<Check[]> {
+	const { hooks, problems } = await inspectHooks(layout);
+	const name = "portage hook";
+	if (problems.length > 0) return problems.map((found) => ({ name, result: "warn", found }));
+	return hooks.length === 0 ? [] : [{ name, result: "ok", found: hooks.map((hook) => hook.package).join(", ") }];
 }
 
 function program(name: string, use: string, without: "warn" | "fail" = "warn"): Check {

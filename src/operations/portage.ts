@@ -5,21 +5,20 @@
  * (src/portage), the hook itself (share/gentoo).
  */
 
-import { lstat, readdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { lstat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { splitFile, withBlock } from "../portage/block.ts";
 import { oldFunctions, withoutFunctions } from "../portage/original.ts";
-import { findPackages, type InstalledPackage, installedPackages, privateMounts } from "../portage/packages.ts";
+import { findPackages } from "../portage/packages.ts";
 import type { Settings } from "../settings.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../system/files.ts";
-import { resolveInRoot } from "../system/native.ts";
-import { run } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "./hooks.ts";
 
-/** Where Portage looks for code that an administrator adds to a package. */
-const HOOKS = "/etc/portage/env";
+export type { PortageStatus } from "./hooks.ts";
+
 const LOCK = "portage";
 
 export interface PortageOptions extends CommonOptions {
@@ -33,12 +32,6 @@ export interface PortageChange {
 	/** What was done (with dryRun: what would be), one sentence each; empty when there was nothing to do. */
 	did: string[];
 	dryRun: boolean;
-}
-
-export interface PortageStatus {
-	hooks: { package: string; path: string; version: string; current: boolean }[];
-	/** What is wrong or would go wrong, one sentence each. */
-	problems: string[];
 }
 
 /** Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_OCCUPIED for a file that cannot have the block; then none is changed. */
@@ -62,7 +55,7 @@ export async function portageUninstall(options: PortageOptions = {}): Promise<Po
 	return await withLock(context, LOCK, async () => {
 		const did: string[] = [];
 		const wanted = options.packages && (await findPackages(context.layout.root, options.packages));
-		for (const { path, name } of await hookFiles(context.layout.root)) {
+		for (const { path, name } of await hookFiles(context.layout.portageEnv)) {
 			if (wanted && !wanted.includes(name)) continue;
 			const { rest, block, problem } = splitFile(await text(path));
 			if (problem !== undefined) throw broken(path, problem);
@@ -76,32 +69,9 @@ export async function portageUninstall(options: PortageOptions = {}): Promise<Po
 	});
 }
 
+/** What there is of the hook, and what is wrong with it. */
 export async function portageStatus(options: CommonOptions = {}): Promise<PortageStatus> {
-	const { layout } = await openContext(options);
-	const hooks: PortageStatus["hooks"] = [];
-	const problems: string[] = [];
-	for (const { path, name } of await hookFiles(layout.root)) {
-		const content = await text(path);
-		const { rest, block, problem } = splitFile(content);
-		const old = oldFunctions(rest);
-		if (problem !== undefined) problems.push(`${path} has ${problem}: mend it by hand`);
-		if (block !== undefined) hooks.push({ package: name, path, version: block.version, current: block.current });
-		if (block !== undefined && !block.intact) problems.push(`${path}: ksquash's block was edited (${again(name)})`);
-		else if (block !== undefined && !block.current) problems.push(`${path} is of another ksquash (${again(name)})`);
-		if (old.length > 0) {
-			const names = old.map((found) => `${found.name} (line ${found.from})`).join(", ");
-			problems.push(`${path} packs and deletes by itself: ${names} (${again(name)} --migrate)`);
-		}
-		const wrong = block === undefined && old.length === 0 ? undefined : await syntaxProblem(content);
-		if (wrong !== undefined) problems.push(`${path} has a syntax error, so that no hook runs: ${wrong}`);
-	}
-	const named = new Set(hooks.map((hook) => hook.package));
-	for (const installed of await installedPackages(layout.root, named)) problems.push(...savedProblems(installed));
-	if (hooks.length > 0 && (await privateMounts(layout.root))) {
-		problems.push("FEATURES has mount-sandbox: the hook mounts by nsenter then, which must be installed");
-	}
-	problems.push(...(await oldScripts(layout.root)));
-	return { hooks, problems };
+	return await inspectHooks((await openContext(options)).layout);
 }
 
 /** What the hook asks for: a setting's value, "" where it has none. */
@@ -121,7 +91,7 @@ interface Plan {
 }
 
 async function planFor({ layout }: Context, name: string, migrate: boolean): Promise<Plan> {
-	const path = await resolveInRoot(layout.root, join(HOOKS, name));
+	const path = join(layout.portageEnv, name);
 	if ((await lstatIfExists(path))?.isDirectory()) {
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is a directory: the hook must be a file`, { path });
 	}
@@ -163,60 +133,9 @@ async function carryOut({ dryRun }: Context, { path, before, after, steps }: Pla
 	return steps;
 }
 
-/** Of every category, what is a file: packages, and packages with a slot or version. */
-async function hookFiles(root: string): Promise<{ path: string; name: string }[]> {
-	const top = await resolveInRoot(root, HOOKS);
-	const names = await readdir(top, { recursive: true, withFileTypes: true }).catch(() => []);
-	return names
-		.filter((entry) => entry.isFile() && !entry.name.endsWith(".before-ksquash") && dirname(entry.parentPath) === top)
-		.map((entry) => ({
-			path: join(entry.parentPath, entry.name),
-			name: `${basename(entry.parentPath)}/${entry.name}`,
-		}))
-		.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-/** What bash says of it; nothing is run. undefined: it is well. */
-async function syntaxProblem(content: string): Promise<string | undefined> {
-	try {
-		await run("bash", ["-n"], { input: content });
-		return undefined;
-	} catch (error) {
-		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") throw error;
-		return error.notes.at(0) ?? error.message;
-	}
-}
-
-function savedProblems({ name, hook }: InstalledPackage): string[] {
-	if (hook !== "old") return [];
-	return [`the environment saved with ${name} has functions that pack and delete by themselves; ours come before them`];
-}
-
-/** The start scripts that the script before ksquash wrote, one a version. */
-async function oldScripts(root: string): Promise<string[]> {
-	const directory = await resolveInRoot(root, "/etc/local.d");
-	const names = (await readdir(directory).catch(() => [])).filter((name) => /^mount-.+\.start$/.test(name));
-	const found: string[] = [];
-	for (const name of names) {
-		if (!/\.sqfs/.test(await text(join(directory, name)))) continue;
-		found.push(
-			`${join(directory, name)} mounts one image at boot: ksquash boot enable does it for all; then remove it`,
-		);
-	}
-	return found;
-}
-
-async function text(path: string): Promise<string> {
-	return (await attempt(`read ${path}`, readIfExists(path)))?.toString("utf8") ?? "";
-}
-
 async function modeOf(path: string): Promise<{ mode: number; uid: number; gid: number }> {
 	const { mode, uid, gid } = await lstat(path);
 	return { mode: mode & 0o7777, uid, gid };
-}
-
-function again(name: string): string {
-	return `ksquash portage install --package ${name}`;
 }
 
 function broken(path: string, problem: string): KsquashError {

@@ -14,6 +14,9 @@ import { run } from "../system/run.ts";
 /** A package's name as PMS 3.1 has it, or a pattern of it with "*". */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9+_.-]*\/[A-Za-z0-9_*][A-Za-z0-9+_*-]*$/;
 
+/** Where the packages of kernel sources are. */
+const KERNELS = "sys-kernel";
+
 export interface InstalledPackage {
 	/** CATEGORY/NAME-VERSION. */
 	name: string;
@@ -48,14 +51,18 @@ async function matching(root: string, pattern: string): Promise<string[]> {
 	return found;
 }
 
+/** CATEGORY/NAME of a CATEGORY/NAME-VERSION. */
+export function nameOf(installed: string): string {
+	return installed.replace(/-\d[^/]*$/, "");
+}
+
 /** Those of these packages that are installed, with what Portage saved of their environment. */
 export async function installedPackages(root: string, wanted: ReadonlySet<string>): Promise<InstalledPackage[]> {
 	const top = await resolveInRoot(root, "/var/db/pkg");
 	const found: InstalledPackage[] = [];
 	for (const category of new Set([...wanted].map((name) => name.split("/")[0] ?? ""))) {
 		for (const version of await list(join(top, category))) {
-			const name = /^(.+?)-\d/.exec(version)?.[1];
-			if (name === undefined || !wanted.has(`${category}/${name}`)) continue;
+			if (!wanted.has(nameOf(`${category}/${version}`))) continue;
 			const saved = await environment(join(top, category, version, "environment.bz2"));
 			const old = /mksquashfs|build-\$\{KV_FULL\}/.test(saved);
 			const hook = saved.includes("__ksquash_hook") ? "ours" : old ? "old" : "none";
@@ -63,6 +70,16 @@ export async function installedPackages(root: string, wanted: ReadonlySet<string
 		}
 	}
 	return found;
+}
+
+/** The installed package, CATEGORY/NAME-VERSION, whose file this is (a path inside the root). */
+export async function ownerOf(root: string, file: string): Promise<string | undefined> {
+	const top = await resolveInRoot(root, "/var/db/pkg");
+	for (const version of await list(join(top, KERNELS))) {
+		const contents = await readFile(join(top, KERNELS, version, "CONTENTS"), "utf8").catch(() => "");
+		if (contents.includes(`\nobj ${file} `) || contents.startsWith(`obj ${file} `)) return `${KERNELS}/${version}`;
+	}
+	return undefined;
 }
 
 async function environment(path: string): Promise<string> {

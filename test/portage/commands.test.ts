@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { portageInstall, portageStatus, portageUninstall } from "../../src/index.ts";
+import { doctor, pack, portageInstall, portageStatus, portageUninstall } from "../../src/index.ts";
 import { cli } from "../support/cli.ts";
-import { scratchRoot } from "../support/scratch.ts";
+import { placeTree, scratchRoot, smallRelease } from "../support/scratch.ts";
 
 const gentoo = "sys-kernel/gentoo-sources";
 const old = readFileSync(join(import.meta.dirname, "fixtures/packing-hook.bash"), "utf8");
@@ -75,6 +75,38 @@ describe("the block", () => {
 		for (const name of ["sys-kernel/none-*", "gentoo-sources", "../x/y", "sys-kernel/"]) {
 			await expect(portageInstall({ root, packages: [name] })).rejects.toMatchObject({ code: "ERR_KSQUASH_USAGE" });
 		}
+	});
+});
+
+describe("a tree that Portage installed", () => {
+	it("is packed with a warning, unless the hook is there", async () => {
+		for (const hooked of [false, true]) {
+			const scratch = scratchRoot();
+			const { root, path } = scratch;
+			placeTree(scratch);
+			const saved = path("var/db/pkg/sys-kernel/gentoo-sources-6.1.99");
+			mkdirSync(saved, { recursive: true });
+			writeFileSync(
+				join(saved, "CONTENTS"),
+				`dir /usr/src\nobj /usr/src/linux-${smallRelease}/Makefile 0123 1700000000\n`,
+			);
+			if (hooked) await portageInstall({ root });
+			const warnings: string[] = [];
+			await pack(smallRelease, { root, onWarning: (line) => warnings.push(line) });
+			const said = warnings.filter((line) => line.includes("sys-kernel/gentoo-sources-6.1.99: emerge cannot remove"));
+			expect(said).toHaveLength(hooked ? 0 : 1);
+		}
+	});
+
+	it("doctor says what is wrong with the hook", async () => {
+		const { root, file } = place(old);
+		const of = async (): Promise<unknown> =>
+			(await doctor({ root })).checks.filter(({ name }) => name === "portage hook").map(({ result }) => result);
+		expect(await of()).toEqual(["warn"]);
+		await portageInstall({ root, migrate: true });
+		expect(await of()).toEqual(["ok"]);
+		writeFileSync(file, "");
+		expect(await of()).toEqual([]);
 	});
 });
 

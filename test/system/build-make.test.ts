@@ -209,6 +209,8 @@ test.skipIf(!root_)("a source that is mounted read-only", async () => {
 test("the toolchain's line", async () => {
 	expect(await toolchainLine({ owner })).toMatch(/^gcc .*\d/);
 	expect(await toolchainLine({ owner, cross: "none-" })).toBe("");
+	// A wrapper's own version says nothing of the compiler behind it.
+	expect(await toolchainLine({ owner, makeArgs: ["CC=env LC_ALL=C gcc"] })).toMatch(/^gcc .*\d/);
 });
 
 describe.skipIf(!root_)("as the owner (root only)", () => {

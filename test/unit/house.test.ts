@@ -24,9 +24,18 @@ function part(path: string): string {
 }
 
 /** What operations share, and what is no verb. */
-const shared = ["aside", "builds", "context", "decompressors", "inputs", "keep", "link", "many", "mounted"].map(
-	(name) => `operations/${name}`,
-);
+const shared = [
+	"aside",
+	"builds",
+	"context",
+	"decompressors",
+	"hooks",
+	"inputs",
+	"keep",
+	"link",
+	"many",
+	"mounted",
+].map((name) => `operations/${name}`);
 
 function allowed(from: string, to: string): boolean {
 	if (from === to || to === "errors" || to === "system") return from !== "errors";

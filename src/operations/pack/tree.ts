@@ -19,6 +19,7 @@ import { type Adoption, assertSaved, saveAdoption, surveyAdoption } from "./adop
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertSpace } from "./options.ts";
+import { warnIfPortages } from "./owned.ts";
 import { settlePair } from "./publish.ts";
 import { assertIdle, removeSource, replaceTree } from "./replace.ts";
 import { restOf, type Source } from "./source.ts";
@@ -39,6 +40,7 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 		await assertReplaceable(source, paths);
 		await assertUnlinked(context, tree.path, source.fate, options.force ?? false);
 	}
+	if (source.fate === "replace") await warnIfPortages(context, tree.path);
 	const entry = await findEntry(context.layout, release);
 	const adoption = options.adopt ? await adopt(job, tree, paths) : undefined;
 	const without = adoption?.leftOut;
