@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${KSQUASH_FUZZ_SECONDS:-60}
+targets="mountinfo escapes superblock policy arguments"
 
 for tool in clang++ cmake mksquashfs; do
 	command -v "$tool" >/dev/null && continue
@@ -23,7 +24,8 @@ cmake --build "$out" --parallel "$(nproc)" >"$out/build.log" 2>&1 || {
 
 seeds=$(mktemp -d)
 trap 'rm -rf "$seeds"' EXIT
-mkdir "$seeds/tree" "$seeds/mountinfo" "$seeds/escapes" "$seeds/superblock"
+mkdir "$seeds/tree"
+for name in $targets; do mkdir "$seeds/$name"; done
 printf 'text\n' >"$seeds/tree/file"
 ln -s file "$seeds/tree/link"
 for compressor in gzip lzo lz4 xz zstd; do
@@ -39,19 +41,35 @@ printf '/usr/src/linux 6.1\\040\t\303\251\377' >"$seeds/escapes/path"
 printf 'ro,nosuid,errors=panic,noatime' >"$seeds/escapes/options"
 printf '65024:12345' >"$seeds/escapes/key"
 
+cat >"$seeds/policy/users" <<'X'
+version = 1
+[rule users]
+images = /usr/src
+suffix = .sqfs
+prefix = linux-
+mountpoints = /usr/src
+uids = 1000 1001
+gids = 100
+umount = yes
+max_mounts = 8
+max_size = 8G
+X
+printf 'ksquash-helper\0--json\0mount\0linux-6.1.7' >"$seeds/arguments/mount"
+printf 'ksquash-helper\0status' >"$seeds/arguments/status"
+
 export ASAN_OPTIONS=detect_leaks=1
 mkdir "$seeds/target"
 printf '== mount and unmount a hundred times, no leak\n'
 unshare --mount --propagation private "$out/drive" cycle "$seeds/superblock/zstd" "$seeds/target" 100 >/dev/null
-for name in mountinfo escapes superblock; do
+for name in $targets; do
 	found="$out/corpus-$name"
 	mkdir -p "$found"
-	"$out/fuzz_$name" -max_total_time="$seconds" -timeout=30 -max_len=16384 -verbosity=0 -print_final_stats=1 \
+	"$out/fuzz_$name" -max_total_time="$seconds" -timeout=30 -max_len=70000 -verbosity=0 -print_final_stats=1 \
 		-artifact_prefix="$out/crash-$name-" "$found" "$seeds/$name" >"$out/$name.log" 2>&1 &
 	eval "pid_$name=$!"
 done
 status=0
-for name in mountinfo escapes superblock; do
+for name in $targets; do
 	eval "wait \$pid_$name" || {
 		cat "$out/$name.log" >&2
 		echo "fuzz: $name failed; the input lies in $out" >&2

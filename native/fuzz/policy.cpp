@@ -1,7 +1,4 @@
-// libFuzzer on the policy reader: no text crashes it, and what it accepts obeys its own law.
-//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined native/fuzz/policy.cpp
-//   native/helper/policy.cpp
-//           native/helper/values.cpp -o policy-fuzz && ./policy-fuzz -max_len=70000 -max_total_time=60
+// libFuzzer on the helper's policy reader: no text crashes it, and what it accepts obeys its own law.
 #include "../helper/values.h"
 
 #include <cstdlib>

@@ -1,6 +1,7 @@
 // ksquash-helper [--json] mount|umount|status NAME · boot · unboot · status · --version
 // Made safe first, then the arguments, then the policy, then the work. Leaves each of these to its own file.
 #include "../core/capabilities.h"
+#include "arguments.h"
 #include "boot.h"
 #include "privilege.h"
 #include "sanitize.h"
@@ -25,36 +26,6 @@ constexpr size_t maxGroups = 65536; // NGROUPS_MAX
 char policyText[maxPolicySize + 1];
 gid_t groupIds[maxGroups + 1];
 Policy policy;
-
-constexpr const char* usage =
-    "ksquash-helper [--json] mount|umount|status NAME, or status, boot, unboot, --version";
-
-struct Arguments {
-    bool json = false;
-    std::string_view verb;
-    std::string_view name;
-    bool hasName = false;
-};
-
-// False for anything that is not exactly one of the forms.
-bool parseArguments(int count, char** values, Arguments& out) {
-    int at = 1;
-    if (at < count && values[at] == std::string_view("--json")) {
-        out.json = true;
-        ++at;
-    }
-    if (at >= count) {
-        return false;
-    }
-    out.verb = values[at++];
-    out.hasName = at < count;
-    if (out.hasName) {
-        out.name = values[at++];
-    }
-    bool one = out.verb == "mount" || out.verb == "umount" || out.verb == "status";
-    bool none = out.verb == "boot" || out.verb == "unboot" || out.verb == "--version" || out.verb == "status";
-    return at >= count && (out.hasName ? one && isName(out.name) : none);
-}
 
 Caller whoCalls() {
     int count = getgroups(static_cast<int>(maxGroups), groupIds);
