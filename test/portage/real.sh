@@ -1,7 +1,8 @@
 #!/bin/bash
 # The same scenarios with the real Portage: real.sh PORTAGE [SCENARIO…], PORTAGE being a checkout of gentoo/portage, which
 # runs from where it is. Everything that it writes goes to an overlay over /, which goes with the command. As root.
-# With a program named sandbox in the PATH the phases run in it, at Portage's own default FEATURES.
+# KSQUASH_SANDBOX names a directory into which gentoo/sandbox was installed (make install DESTDIR=…): with it the phases
+# run at Portage's own default FEATURES.
 # shellcheck disable=SC2034,SC2154
 if [[ -z $KSQUASH_REAL_INSIDE ]]; then
 	set -e
@@ -15,6 +16,7 @@ if [[ -z $KSQUASH_REAL_INSIDE ]]; then
 		mount -t tmpfs none "$over"
 		mkdir "$over"/{upper,work,root}
 		mount -t overlay none -o "lowerdir=/,upperdir=$over/upper,workdir=$over/work" "$over/root"
+		[ -z "$KSQUASH_SANDBOX" ] || cp -a "$KSQUASH_SANDBOX/." "$over/root/"
 		for d in proc sys dev; do mount --rbind /$d "$over/root/$d"; done
 		mount -t tmpfs none "$over/root/tmp"
 		mkdir -p "$over/root$KSQUASH_REAL_INSIDE" "$over/root$here"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that the hook does, step by step, on a running system of its own: scenarios.sh DRIVER, where DRIVER defines
 # install_package VERSION and remove_package VERSION (driver.sh here, or real.sh with the real Portage).
-# Prints "ok NAME" or "not ok NAME" for each check. Needs root, and a private mount namespace with an empty /usr/src.
+# Prints "ok NAME" or "not ok NAME" for each check; KSQUASH_VERBOSE=1 what Portage said, too. Needs root, and a private mount namespace with an empty /usr/src.
 # shellcheck disable=SC1090,SC2034,SC2154,SC2030,SC2031 # each scenario is a subshell with variables of its own
 here=$(dirname "$(readlink -f "$0")")
 export here KERNEL=${KERNEL:-$here/../fixtures/small-kernel}
@@ -17,6 +17,7 @@ check() { # NAME COMMAND…
 		sed 's/^/# /' "$log"
 		find $src -maxdepth 1 | sed 's/^/# /'
 	fi
+	[[ -z $KSQUASH_VERBOSE ]] || sed 's/^/# /' "$log"
 }
 not() { ! "$@"; }
 same() { [[ $1 == "$2" ]]; }
