@@ -1,6 +1,8 @@
 // Text and numbers only; bytes below 0x20, quotes and backslashes are escaped (RFC 8259).
 #include "mount_json.h"
 
+#include <algorithm>
+
 namespace ksquash::addon {
 
 namespace {
@@ -13,13 +15,16 @@ void escapeInto(std::string& out, unsigned char byte) {
 }
 
 void quoteInto(std::string& out, std::string_view text, bool latin1) {
-    out += '"';
-    for (char c : text) {
+    auto mustEscape = [latin1](char c) {
         auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || c == '"' || c == '\\' || (latin1 && byte >= 0x80)) {
-            escapeInto(out, byte);
-        } else {
-            out += c;
+        return byte < 0x20 || c == '"' || c == '\\' || (latin1 && byte >= 0x80);
+    };
+    out += '"';
+    for (auto at = text.begin(); at != text.end();) {
+        auto end = std::find_if(at, text.end(), mustEscape);
+        out.append(at, end);
+        for (at = end; at != text.end() && mustEscape(*at); ++at) {
+            escapeInto(out, static_cast<unsigned char>(*at));
         }
     }
     out += '"';

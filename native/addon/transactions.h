@@ -5,6 +5,7 @@
 
 #include "verbs.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -49,6 +50,7 @@ class Transactions {
 
     ~Transactions() = default;
     void work();
+    void lingerForNext();
     void settle();
     void end();
 
@@ -63,6 +65,8 @@ class Transactions {
     std::vector<std::unique_ptr<Task>> finished_;
     int64_t* running_ = nullptr; // the block of what is done just now
     bool ending_ = false;
+    std::atomic<size_t> offered_ = 0;
+    size_t taken_ = 0; // the thread's own
     std::thread thread_;
 };
 

@@ -76,12 +76,12 @@ Status readThrough(int mount, dev_t device, const std::string& image) {
         return makeError(ESTALE, "statx", image, "probe-read",
                          "the mount is not of the loop device made for it");
     }
-    auto names = readNames(root->get(), image);
-    if (!names) {
-        return note(names.error());
+    auto name = firstName(root->get(), image);
+    if (!name) {
+        return note(name.error());
     }
-    if (!names->empty()) {
-        auto first = statAt(root->get(), names->front().name.c_str(), image);
+    if (!name->empty()) {
+        auto first = statAt(root->get(), name->c_str(), image);
         if (!first) {
             return note(first.error());
         }

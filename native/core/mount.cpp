@@ -63,11 +63,11 @@ Status checkEmpty(int target, const std::string& path) {
     if (!dir) {
         return withStep(dir.error(), "target");
     }
-    auto empty = isEmptyDirectory(dir->get(), path);
-    if (!empty) {
-        return withStep(empty.error(), "target");
+    auto first = firstName(dir->get(), path);
+    if (!first) {
+        return withStep(first.error(), "target");
     }
-    if (!*empty) {
+    if (!first->empty()) {
         return targetError(ENOTEMPTY, path, "the mount point is not empty: a mount would hide what is in it");
     }
     return Done{};

@@ -30,6 +30,9 @@ bool isOctal(char c, char highest) {
 
 // Undoes mangle() of fs/seq_file.c: "\040" is a space. A backslash that starts nothing stays.
 std::string unescape(std::string_view raw) {
+    if (raw.find('\\') == std::string_view::npos) {
+        return std::string(raw);
+    }
     std::string out;
     out.reserve(raw.size());
     for (size_t at = 0; at < raw.size(); ++at) {

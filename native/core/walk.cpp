@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
+#include <span>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,7 +12,8 @@ namespace ksquash {
 
 namespace {
 
-constexpr size_t bufferSize = size_t{64} * 1024;
+constexpr size_t wholeBuffer = size_t{64} * 1024; // few calls for a large directory
+constexpr size_t firstBuffer = 512;               // one name of 255 bytes, and the dots
 
 // What getdents64(2) fills in; d_name follows.
 struct RawEntry {
@@ -27,10 +29,9 @@ bool isDots(const char* name) {
 }
 
 // Calls `visit` for each entry until it returns false.
-template <class Visit> Status eachEntry(int fd, std::string_view path, Visit visit) {
-    std::unique_ptr<char[]> buffer(new char[bufferSize]);
+template <class Visit> Status eachEntry(int fd, std::string_view path, std::span<char> buffer, Visit visit) {
     for (;;) {
-        long got = syscall(SYS_getdents64, fd, buffer.get(), bufferSize);
+        long got = syscall(SYS_getdents64, fd, buffer.data(), buffer.size());
         if (got < 0) {
             return lastError("getdents64", std::string(path));
         }
@@ -39,8 +40,8 @@ template <class Visit> Status eachEntry(int fd, std::string_view path, Visit vis
         }
         for (size_t at = 0; at < static_cast<size_t>(got);) {
             RawEntry raw{};
-            memcpy(&raw, buffer.get() + at, nameOffset);
-            const char* name = buffer.get() + at + nameOffset;
+            memcpy(&raw, buffer.data() + at, nameOffset);
+            const char* name = buffer.data() + at + nameOffset;
             if (!isDots(name) && !visit(name, raw.ino)) {
                 return Done{};
             }
@@ -79,7 +80,8 @@ Result<UniqueFd> openFile(int dir, const char* name, std::string_view path) {
 
 Result<std::vector<Name>> readNames(int fd, std::string_view path) {
     std::vector<Name> out;
-    auto done = eachEntry(fd, path, [&](const char* name, uint64_t ino) {
+    std::unique_ptr<char[]> buffer(new char[wholeBuffer]);
+    auto done = eachEntry(fd, path, {buffer.get(), wholeBuffer}, [&](const char* name, uint64_t ino) {
         out.push_back(Name{name, ino});
         return true;
     });
@@ -89,13 +91,17 @@ Result<std::vector<Name>> readNames(int fd, std::string_view path) {
     return out;
 }
 
-Result<bool> isEmptyDirectory(int fd, std::string_view path) {
-    bool empty = true;
-    auto done = eachEntry(fd, path, [&](const char*, uint64_t) { return empty = false; });
+Result<std::string> firstName(int fd, std::string_view path) {
+    std::string out;
+    char buffer[firstBuffer];
+    auto done = eachEntry(fd, path, buffer, [&](const char* name, uint64_t) {
+        out = name;
+        return false;
+    });
     if (!done) {
         return done.error();
     }
-    return empty;
+    return out;
 }
 
 std::string joinPath(std::string_view parent, std::string_view name) {

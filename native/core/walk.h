@@ -20,8 +20,8 @@ Result<UniqueFd> openFile(int dir, const char* name, std::string_view path);
 
 // Every name but "." and "..", in the kernel's order.
 Result<std::vector<Name>> readNames(int fd, std::string_view path);
-// Has it any entry?
-Result<bool> isEmptyDirectory(int fd, std::string_view path);
+// The first of them; "" in an empty directory.
+Result<std::string> firstName(int fd, std::string_view path);
 
 // "a/b" of "a" and "b"; "b" of "." and "b".
 std::string joinPath(std::string_view parent, std::string_view name);

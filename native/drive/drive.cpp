@@ -1,7 +1,7 @@
 // The mount verbs in a process of one thread without Node, for tests that fail or kill it at each system call
 // and for benchmarks: drive mount IMAGE TARGET | umount TARGET | status [IMAGE] | cycle IMAGE TARGET COUNT |
-// churn IMAGE TARGET SECONDS | rival FILE SECONDS | many DIRECTORY COUNT. A verb stands between two
-// getppid(2): the test's marks in the trace.
+// churn IMAGE TARGET SECONDS | rival FILE SECONDS | many DIRECTORY COUNT | looks IMAGE TARGET COUNT. A verb
+// stands between two getppid(2): the test's marks in the trace.
 #include "drive.h"
 #include "../core/abi.h"
 #include "../core/mount.h"
@@ -82,6 +82,19 @@ int status(const std::optional<std::string>& image) {
     return 0;
 }
 
+// Looks at a target so often, and prints the microseconds of each.
+int look(const std::string& image, const std::string& target, int count) {
+    for (int i = 0; i < count; ++i) {
+        long long start = nowMicros();
+        auto found = statTarget(target, image);
+        printf("%lld\n", nowMicros() - start);
+        if (!found || found->state != TargetState::mounted) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 // Mounts and unmounts so often, and prints the microseconds of each pair.
 int cycle(const std::string& image, const std::string& target, int count) {
     for (int i = 0; i < count; ++i) {
@@ -141,6 +154,9 @@ int main(int argc, char** argv) {
     }
     if (verb == "cycle" && argc == 5) {
         return cycle(argv[2], argv[3], atoi(argv[4]));
+    }
+    if (verb == "looks" && argc == 5) {
+        return look(argv[2], argv[3], atoi(argv[4]));
     }
     if (verb == "churn" && argc == 5) {
         return churn(argv[2], argv[3], atoi(argv[4]));

@@ -128,11 +128,11 @@ Status checkMountPoint(int fd, const FileStat& stat, const std::string& path) {
         directory.error().step = "place";
         return directory.error();
     }
-    auto empty = isEmptyDirectory(directory->get(), path);
-    if (!empty) {
-        return empty.error();
+    auto first = firstName(directory->get(), path);
+    if (!first) {
+        return first.error();
     }
-    if (!*empty) {
+    if (!first->empty()) {
         return makeError(ENOTEMPTY, "", path, "target",
                          "the mount point is not empty: a mount would hide what is in it");
     }
