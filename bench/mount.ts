@@ -39,6 +39,7 @@ async function cycles(): Promise<void> {
 			["the core, without Node", drive, "cycle"],
 			["bare: no check, no lock", peers, "bare"],
 			["bare, and the first entry read", peers, "read"],
+			["node-loopdev's system calls, mount(2)", peers, "steps"],
 			["mount -o loop, umount (posix_spawn)", peers, "spawn"],
 		] as const) {
 			const [mounting = [], unmounting = []] = columns(file, verb, image, target, String(perRound));
