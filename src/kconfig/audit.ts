@@ -1,11 +1,11 @@
 /**
  * After `conf`: what the user asked for against the final .config.
  *
- * Owns: the verdict on each line, and whether the new kernel could mount its own source.
+ * Owns: the verdict on each line.
  * Leaves to others: why Kconfig decided so. Pure.
  */
 
-import { type Config, symbolValue } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Asked } from "./merge.ts";
 
 /**
@@ -43,28 +43,4 @@ function judge(asked: string, got: string | undefined): Verdict {
 /** `conf` writes a hex symbol with 0x, however it was asked for. */
 function sameNumber(asked: string, got: string): boolean {
 	return asked === got || (got.startsWith("0x") && /^[0-9a-f]+$/.test(asked) && got === `0x${asked}`);
-}
-
-const compressors: Readonly<Record<string, string>> = {
-	gzip: "SQUASHFS_ZLIB",
-	lzo: "SQUASHFS_LZO",
-	lz4: "SQUASHFS_LZ4",
-	xz: "SQUASHFS_XZ",
-	zstd: "SQUASHFS_ZSTD",
-};
-
-export interface OwnSource {
-	ok: boolean;
-	/** The symbols to set, e.g. ["SQUASHFS_XZ"]. */
-	missing: string[];
-	/** No mainline kernel reads this compressor. */
-	unreadable: boolean;
-}
-
-/** Could a kernel of this config mount an image of its own source? Built in or as a module. */
-export function canMountOwnSource(config: Config, compressor: string): OwnSource {
-	const symbol = compressors[compressor];
-	const needed = ["BLK_DEV_LOOP", "SQUASHFS", ...(symbol === undefined ? [] : [symbol])];
-	const missing = needed.filter((name) => !["y", "m"].includes(symbolValue(config, name)));
-	return { ok: missing.length === 0 && symbol !== undefined, missing, unreadable: symbol === undefined };
 }

@@ -11,6 +11,7 @@ import { KsquashError } from "../errors.ts";
 import type { Compressor, FormatName } from "../image/format.ts";
 import { parseConfig, symbolValue } from "../kconfig/config.ts";
 import { readConfigFile } from "../kconfig/read.ts";
+import { decompressorSymbols } from "../kconfig/readable.ts";
 
 export interface Decompressors {
 	/** The config that says it. */
@@ -18,31 +19,14 @@ export interface Decompressors {
 	has: readonly Compressor[];
 }
 
-const symbols: Readonly<Record<FormatName, Partial<Record<Compressor, string>>>> = {
-	squashfs: {
-		gzip: "SQUASHFS_ZLIB",
-		lzo: "SQUASHFS_LZO",
-		lz4: "SQUASHFS_LZ4",
-		xz: "SQUASHFS_XZ",
-		zstd: "SQUASHFS_ZSTD",
-	},
-	erofs: {
-		lz4: "EROFS_FS_ZIP",
-		lz4hc: "EROFS_FS_ZIP",
-		lzma: "EROFS_FS_ZIP_LZMA",
-		deflate: "EROFS_FS_ZIP_DEFLATE",
-		zstd: "EROFS_FS_ZIP_ZSTD",
-	},
-};
-
 export function configSymbol(compressor: Compressor, format: FormatName = "squashfs"): string {
-	return `CONFIG_${symbols[format][compressor]}`;
+	return `CONFIG_${decompressorSymbols[format][compressor]}`;
 }
 
 /** undefined where no config of the running kernel can be read. */
 export async function kernelDecompressors(format: FormatName = "squashfs"): Promise<Decompressors | undefined> {
 	const release = kernelRelease();
-	const known = Object.entries(symbols[format]) as [Compressor, string][];
+	const known = Object.entries(decompressorSymbols[format]) as [Compressor, string][];
 	for (const from of ["/proc/config.gz", `/lib/modules/${release}/config`, `/boot/config-${release}`]) {
 		const text = await readConfigFile(from).catch((error: unknown) => {
 			if (error instanceof KsquashError) return undefined;

@@ -1,13 +1,15 @@
 /** --format erofs: the same proof, manifest, mounts and refusals as squashfs, by whatever mkfs.erofs is there. */
 
+import { execFileSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { mount, pack, remove, status, umount, verify } from "../../src/index.ts";
+import { doctor, mount, pack, remove, status, umount, verify } from "../../src/index.ts";
 import { contentHash } from "../../src/system/list.ts";
 import { inspectImage, listTree } from "../../src/system/native.ts";
 import { run, which } from "../../src/system/run.ts";
 import { hashes, listing } from "../support/content.ts";
+import { buildHelper, call, policyText, sandbox } from "../support/helper.ts";
 import { mustWork } from "../support/kernel.ts";
 import { loopsBelow, placeTarball, placeTree, type Scratch, scratchRoot, smallRelease } from "../support/scratch.ts";
 
@@ -80,6 +82,27 @@ describe.skipIf(!there && !mustWork)(`erofs (skipped where there is ${lacks})`, 
 		expect(contentHash(read)).toBe(manifest(image).content.sha256);
 		expect(contentHash(await listTree({ image }))).toBe(manifest(image).content.sha256);
 		expect(readdirSync(scratch.src).filter((name) => name.startsWith("."))).toEqual([]);
+	});
+
+	it("is mounted by the helper: for a user, and at boot", async () => {
+		buildHelper();
+		const box = await sandbox();
+		copyFileSync(await packed(scratchRoot()), box.place("linux-6.1"));
+		const mounted = () => execFileSync("findmnt", ["-no", "FSTYPE", box.path("src/linux-6.1")], { encoding: "utf8" });
+		expect(call(box, ["mount", "linux-6.1"])).toMatchObject({ status: 0, stderr: "" });
+		expect(mounted()).toBe("erofs\n");
+		expect(JSON.parse(call(box, ["--json", "status", "linux-6.1"]).stdout)).toMatchObject({ result: "mounted" });
+		expect(call(box, ["umount", "linux-6.1"]).status).toBe(0);
+		box.policy(policyText(box.images, "umount = yes").replace("[rule test]", "[rule boot]"));
+		expect(call(box, ["boot"], { as: ["env"] })).toMatchObject({ status: 0, stderr: "" });
+		expect(mounted()).toBe("erofs\n");
+		expect(call(box, ["unboot"], { as: ["env"] }).status).toBe(0);
+		expect(loopsBelow(box.base)).toEqual([]);
+	});
+
+	it("has a line in doctor", async () => {
+		const { checks } = await doctor();
+		expect(checks.find(({ name }) => name === "mkfs.erofs")).toMatchObject({ result: "ok" });
 	});
 
 	it("refuses what it cannot do before any work", async () => {

@@ -1,10 +1,12 @@
 /** After conf: what was asked for against what came out; and the scrubbing of a base before it. */
 
 import { describe, expect, test } from "vitest";
-import { auditConfig, canMountOwnSource, missed } from "../../src/kconfig/audit.ts";
+import { auditConfig, missed } from "../../src/kconfig/audit.ts";
 import { parseConfig } from "../../src/kconfig/config.ts";
 import { mergeConfigs } from "../../src/kconfig/merge.ts";
+import { canMountOwnSource } from "../../src/kconfig/readable.ts";
 import { type ScrubOptions, scrubConfig } from "../../src/kconfig/scrub.ts";
+import type { ImageInfo } from "../../src/system/native-mount-types.ts";
 
 const audit = (asked: string, final: string) => {
 	const base = { name: "base", text: Buffer.from("CONFIG_OTHER=y\n") };
@@ -40,8 +42,8 @@ test("only what the user asked for is judged", () => {
 });
 
 describe("a kernel that mounts its own source", () => {
-	const check = (text: string, compressor: string) =>
-		canMountOwnSource(parseConfig(Buffer.from(text), "x"), compressor);
+	const check = (text: string, compressor: ImageInfo["compressor"], format: ImageInfo["format"] = "squashfs") =>
+		canMountOwnSource(parseConfig(Buffer.from(text), "x"), { format, compressor });
 	test("built in or as modules", () => {
 		const text = "CONFIG_SQUASHFS=m\nCONFIG_SQUASHFS_XZ=y\nCONFIG_BLK_DEV_LOOP=m\n";
 		expect(check(text, "xz")).toEqual({ ok: true, missing: [], unreadable: false });
@@ -54,6 +56,12 @@ describe("a kernel that mounts its own source", () => {
 			"SQUASHFS",
 			"SQUASHFS_LZ4",
 		]);
+	});
+	test("an EROFS image has symbols of its own, and none of them where nothing is compressed", () => {
+		const text = "CONFIG_BLK_DEV_LOOP=y\nCONFIG_EROFS_FS=m\nCONFIG_SQUASHFS=y\nCONFIG_SQUASHFS_ZSTD=y\n";
+		expect(check(text, "zstd", "erofs")).toMatchObject({ ok: false, missing: ["EROFS_FS_ZIP_ZSTD"] });
+		expect(check(text, "none", "erofs")).toEqual({ ok: true, missing: [], unreadable: false });
+		expect(check("CONFIG_BLK_DEV_LOOP=y\n", "none", "erofs").missing).toEqual(["EROFS_FS"]);
 	});
 	test("lzma is read by no mainline kernel", () => {
 		expect(check("CONFIG_SQUASHFS=y\nCONFIG_BLK_DEV_LOOP=y\n", "lzma")).toMatchObject({ ok: false, unreadable: true });

@@ -6,9 +6,10 @@
  */
 
 import { findEntry } from "../../catalog.ts";
-import { auditConfig, canMountOwnSource, missed, type OwnSource } from "../../kconfig/audit.ts";
+import { auditConfig, missed } from "../../kconfig/audit.ts";
 import { type Miss, whyMissed } from "../../kconfig/explain/reasons.ts";
 import { type Asked, mergeConfigs } from "../../kconfig/merge.ts";
+import { canMountOwnSource, type OwnSource } from "../../kconfig/readable.ts";
 import { type CommonOptions, type Context, openContext } from "../context.ts";
 import { type FragmentOptions, reportLost, userFragments } from "../inputs.ts";
 import { openRelease } from "./release.ts";
@@ -42,8 +43,8 @@ export async function configCheck(release: string | undefined, options: CheckOpt
 	const asked = given ? await askedIn(context, options) : (opened.build.stamp?.asked ?? []);
 	const entries = auditConfig(asked, opened.config);
 	const misses = missed(entries).map((entry) => whyMissed(entry, opened.tree, opened.now));
-	const compressor = (await findEntry(context.layout, opened.release))?.info?.compressor;
-	const ownSource = compressor === undefined ? undefined : canMountOwnSource(opened.config, compressor);
+	const image = (await findEntry(context.layout, opened.release))?.info;
+	const ownSource = image === undefined ? undefined : canMountOwnSource(opened.config, image);
 	return {
 		release: opened.release,
 		config: opened.configPath,

@@ -10,13 +10,14 @@ import { isAbsolute, join } from "node:path";
 import { configure as runConfigure } from "../../build/configure.ts";
 import { findEntry } from "../../catalog.ts";
 import { kernelArch } from "../../kconfig/arch.ts";
-import { auditConfig, canMountOwnSource, missed } from "../../kconfig/audit.ts";
+import { auditConfig, missed } from "../../kconfig/audit.ts";
 import { parseConfig } from "../../kconfig/config.ts";
 import { whyMissed } from "../../kconfig/explain/reasons.ts";
 import { configValues } from "../../kconfig/explain/values.ts";
 import { readKconfig } from "../../kconfig/language/tree.ts";
 import { type Asked, type Fragment, mergeConfigs } from "../../kconfig/merge.ts";
 import type { Origin } from "../../kconfig/origins.ts";
+import { canMountOwnSource } from "../../kconfig/readable.ts";
 import { scrubConfig } from "../../kconfig/scrub.ts";
 import type { Context } from "../context.ts";
 import { reportLost } from "../inputs.ts";
@@ -72,9 +73,9 @@ function whatIsMissing(asked: readonly Asked[], text: Buffer, { source, arch }: 
 
 /** A kernel of this config that cannot mount its own source would leave its owner without it. */
 export async function warnIfUnmountable(context: Context, config: Buffer, release: string): Promise<void> {
-	const compressor = (await findEntry(context.layout, release))?.info?.compressor;
-	if (compressor === undefined) return;
-	const { missing } = canMountOwnSource(parseConfig(config, ".config"), compressor);
+	const image = (await findEntry(context.layout, release))?.info;
+	if (image === undefined) return;
+	const { missing } = canMountOwnSource(parseConfig(config, ".config"), image);
 	if (missing.length === 0) return;
 	const symbols = missing.map((symbol) => `CONFIG_${symbol}`).join(", ");
 	context.warn(`a kernel built with this config could not mount its own source: it lacks ${symbols}`);
