@@ -1,10 +1,11 @@
 #!/bin/sh
-# The native tests with the add-on built under ASan and UBSan and loaded into node: npm run sanitize [-- TEST…]
+# The tests that run in node with the add-on built under ASan and UBSan and loaded there: npm run sanitize [-- TEST…],
+# by default all of test/system whose names begin with native- or operations-.
 # Node is not built for it, so the runtimes are preloaded, into every program that a test starts too; leaks of those are
 # not ours, so LeakSanitizer runs where all code is ours: scripts/fuzz.sh.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- mount attach transactions signal watch holders table files superblock compare remove
+[ $# -gt 0 ] || set -- test/system/native-*.test.ts test/system/operations-*.test.ts
 
 out=build/asan
 mkdir -p "$out"
@@ -24,10 +25,10 @@ export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 status=0
-for name in "$@"; do
-	printf '== sanitized: %s\n' "$name"
+for test in "$@"; do
+	printf '== sanitized: %s\n' "$test"
 	LD_PRELOAD="$libraries" unshare --mount --propagation private \
-		node node_modules/vitest/vitest.mjs run "test/system/native-$name.test.ts" >build/asan-run.log 2>&1 || {
+		node node_modules/vitest/vitest.mjs run "$test" >build/asan-run.log 2>&1 || {
 		cat build/asan-run.log >&2
 		status=1
 	}

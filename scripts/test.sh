@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 emulator=
 case " $* " in *" boot"*) emulator="qemu-system-x86 mmdebstrap cpio" ;; esac
 # shellcheck disable=SC2086 # a list of words
-sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev $emulator
+sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime $emulator
 
 unset NODE_EXTRA_CA_CERTS
 results=$(mktemp -d)

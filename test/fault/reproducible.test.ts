@@ -42,7 +42,7 @@ function reordered(tree: string, to: string): string {
 const surroundings = [
 	{ script: 'umask 022; cd /; exec "$@"', env: {}, flags: ["--jobs", "1", "--memory", "64M"] },
 	{
-		script: 'umask 077; cd /usr; exec "$@"',
+		script: 'umask 077; cd /usr; exec faketime "2031-02-03 04:05:06" "$@"',
 		env: { TZ: "Asia/Tokyo", LANG: "de_DE.UTF-8", SOURCE_DATE_EPOCH: "1000000000", HOME: "/nowhere" },
 		flags: ["--jobs", "2", "--memory", "300M", "--nice"],
 	},
