@@ -42,6 +42,8 @@ export interface Layout {
 }
 
 export interface ReleasePaths {
+	/** The layout's. */
+	readonly root: string;
 	readonly release: string;
 	/** linux-REL, also the helper's NAME. */
 	readonly name: string;
@@ -92,6 +94,7 @@ export function releasePaths(layout: Layout, release: string): ReleasePaths {
 	const name = PREFIX + release;
 	const at = (file: string): string => join(layout.sourceDir, file);
 	return {
+		root: layout.root,
 		release,
 		name,
 		image: at(name + SUFFIX),

@@ -23,6 +23,8 @@ export interface DirectoryRequest {
 	source: string;
 	release: string;
 	owner: Owner;
+	/** What ksquash works below, for the commands that are told. */
+	root?: string;
 }
 
 export interface BuildDirectory extends DirectoryRequest {
@@ -37,7 +39,7 @@ export interface BuildDirectory extends DirectoryRequest {
  * ERR_KSQUASH_PRIVILEGE; before anything is made.
  */
 export async function prepareDirectory(request: DirectoryRequest): Promise<BuildDirectory> {
-	const { path, source, release, owner } = request;
+	const { path, source, release, owner, root } = request;
 	const state = await checkDirectory(request);
 	if (state.kind === "absent") await makeOwned(path, owner);
 	const stamp = state.stamp ?? newStamp(release, source, owner);
@@ -47,7 +49,7 @@ export async function prepareDirectory(request: DirectoryRequest): Promise<Build
 		stamp.owner = owner.uid;
 		await writeStamp(path, stamp, owner);
 	}
-	const wanted = gnuMakefile(release, source);
+	const wanted = gnuMakefile(release, source, root);
 	if ((await readOwned(path, GNUMAKEFILE, owner))?.toString() !== wanted) {
 		await writeOwned(path, GNUMAKEFILE, wanted, owner);
 	}

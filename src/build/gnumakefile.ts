@@ -5,16 +5,18 @@
  * every $(shell …) in it. Leaves to others: mounting.
  */
 
+import { ksquashCommand } from "../system/command-line.ts";
+
 export const GNUMAKEFILE = "GNUmakefile";
 
 /**
  * Without it an unmounted source means "No rule to make target", here and in every "make -C …/build M=…".
  * The empty rule stands last, so that Kbuild's own first target stays the default one.
  */
-export function gnuMakefile(release: string, source: string): string {
+export function gnuMakefile(release: string, source: string, root?: string): string {
 	return `# Made by ksquash. Says what to do when the kernel source is not mounted; the build itself is Kbuild's.
 ifeq ($(wildcard source/Makefile),)
-$(error kernel source image is not mounted at ${source}; run: ksquash mount ${release})
+$(error kernel source image is not mounted at ${source}; run: ${ksquashCommand(`mount ${release}`, root)})
 endif
 include Makefile
 ${GNUMAKEFILE}: ;

@@ -8,6 +8,7 @@ import type { CommandContext } from "@stricli/core";
 import { Exit, KsquashError } from "../errors.ts";
 import type { CommonOptions } from "../operations/context.ts";
 import type { Failed } from "../operations/many.ts";
+import { ksquashCommand } from "../system/command-line.ts";
 import type { Common } from "./flags.ts";
 import { Terminal } from "./terminal.ts";
 import { errorJson, errorLines } from "./text.ts";
@@ -56,18 +57,25 @@ function watched(context: CliContext, flags: Common & { dryRun?: boolean }): Wat
 	};
 }
 
+/** What a command says of its result. `command` makes "ksquash WORDS" for the root that was worked below. */
+export type Report<T> = (result: T, command: (words: string) => string) => string[];
+
+function told({ root }: Common): (words: string) => string {
+	return (words) => ksquashCommand(words, root);
+}
+
 /** Runs one operation and prints what came of it. */
 export async function one<T extends object>(
 	context: CliContext,
 	flags: Common & { dryRun?: boolean },
 	work: (options: CommonOptions) => Promise<T>,
-	report: (result: T) => string[],
+	report: Report<T>,
 ): Promise<T | undefined> {
 	const options = watched(context, flags);
 	try {
 		const result = await work(options);
 		if (flags.json) printJson(context, { ...result, warnings: options.warnings });
-		else print(context, report(result));
+		else print(context, report(result, told(flags)));
 		return result;
 	} catch (error) {
 		options.close();
@@ -82,7 +90,7 @@ export async function each<T>(
 	flags: Common & { dryRun?: boolean },
 	releases: readonly string[],
 	work: (release: string, options: CommonOptions) => Promise<T>,
-	report: (result: T) => string[],
+	report: Report<T>,
 ): Promise<void> {
 	const options = watched(context, flags);
 	if (releases.length === 0) {
@@ -94,7 +102,7 @@ export async function each<T>(
 		try {
 			const result = await work(release, options);
 			done.push(result);
-			if (!flags.json) print(context, report(result));
+			if (!flags.json) print(context, report(result, told(flags)));
 		} catch (error) {
 			options.close();
 			failed.push({ release, error });
@@ -110,13 +118,13 @@ export async function every<T>(
 	flags: Common & { dryRun?: boolean },
 	named: readonly string[],
 	work: (options: CommonOptions) => Promise<{ done: T[]; failed: Failed[] }>,
-	report: (result: T) => string[],
+	report: Report<T>,
 ): Promise<void> {
 	const options = watched(context, flags);
 	try {
 		if (named.length > 0) throw new KsquashError("ERR_KSQUASH_USAGE", "name releases, or give --all: not both");
 		const result = await work(options);
-		if (!flags.json) for (const outcome of result.done) print(context, report(outcome));
+		if (!flags.json) for (const outcome of result.done) print(context, report(outcome, told(flags)));
 		finish(context, flags, result, options);
 	} catch (error) {
 		options.close();

@@ -65,7 +65,7 @@ export function selectReport({ link, target, moved, left, plan }: SelectResult):
 	return [`${link} ${moved ? "now points" : "points"} to ${target}`];
 }
 
-export function installReport(result: InstallResult): string[] {
+export function installReport(result: InstallResult, command: (words: string) => string): string[] {
 	if (result.plan) return planned(result.plan);
 	const { mount, boot, fstabLine, release, configure } = result;
 	const after =
@@ -74,8 +74,8 @@ export function installReport(result: InstallResult): string[] {
 			: boot !== "no"
 				? [`after a boot: ${boot === "fstab" ? "/etc/fstab" : boot} mounts it`]
 				: [
-						`after a boot: not mounted by itself; run: ksquash mount ${release}`,
-						`  or all of them by: ksquash boot enable`,
+						`after a boot: not mounted by itself; run: ${command(`mount ${release}`)}`,
+						`  or all of them by: ${command("boot enable")}`,
 						`  or add to /etc/fstab: ${fstabLine}`,
 					];
 	return [
@@ -107,10 +107,10 @@ const columns = [
 	{ title: "BUILD DIRECTORY" },
 ];
 
-export function statusReport({ releases, leftovers, link }: Status): string[] {
+export function statusReport({ releases, leftovers, link }: Status, command: (words: string) => string): string[] {
 	if (releases.length === 0) {
 		return [
-			"no images here yet: ksquash install TREE|TARBALL makes one",
+			`no images here yet: ${command("install TREE|TARBALL")} makes one`,
 			...leftovers.map((path) => `left over: ${path}`),
 		];
 	}

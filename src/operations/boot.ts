@@ -11,6 +11,7 @@ import { insideRoot } from "../layout.ts";
 import { detectInit, disableInits, enabledInits, enableInit, fstabLine, type Init, inits } from "../mount/boot.ts";
 import { BOOT_RULE, dropRule, hasRule, readPolicy, setRule } from "../mount/helper-policy.ts";
 import { installedHelper, placeHelper, removeHelper } from "../mount/helper-program.ts";
+import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { run, which } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
@@ -48,7 +49,7 @@ export async function bootEnable(options: BootEnableOptions = {}): Promise<BootC
 	const init = options.init ?? (await detectInit(layout.root))?.init;
 	if (init === undefined) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", "no init system was found that ksquash knows", {
-			hint: `name one with --init ${inits.join("|")}, or add the fstab lines that ksquash boot status prints`,
+			hint: `name one with --init ${inits.join("|")}, or add the fstab lines that ${ksquashCommand("boot status", layout.root)} prints`,
 		});
 	}
 	const change: BootChange = { did: [], dryRun, init };
@@ -100,14 +101,16 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 	const fstab = (await scan(layout)).map(({ paths, info }) =>
 		fstabLine(insideRoot(layout, paths.image), insideRoot(layout, paths.mountPoint), info?.format ?? "auto"),
 	);
-	if (enabled.length === 0) problems.push("it is not enabled (ksquash boot enable)");
+	if (enabled.length === 0) problems.push(`it is not enabled (${ksquashCommand("boot enable", layout.root)})`);
 	else {
 		if (!hasRule(await readPolicy(layout.policyFile), BOOT_RULE)) {
-			problems.push(`${layout.policyFile} has no [rule ${BOOT_RULE}] (ksquash boot enable)`);
+			problems.push(`${layout.policyFile} has no [rule ${BOOT_RULE}] (${ksquashCommand("boot enable", layout.root)})`);
 		}
 		const installed = await installedHelper(layout.helper);
-		if (installed === undefined) problems.push(`${layout.helper} is missing (ksquash boot enable)`);
-		else if (!installed.current) problems.push(`${layout.helper} is of another version (ksquash boot enable)`);
+		if (installed === undefined)
+			problems.push(`${layout.helper} is missing (${ksquashCommand("boot enable", layout.root)})`);
+		else if (!installed.current)
+			problems.push(`${layout.helper} is of another version (${ksquashCommand("boot enable", layout.root)})`);
 		if (detected?.runs && !enabled.includes(detected.init)) {
 			problems.push(`this system is started by ${detected.init}, and it is enabled for ${enabled.join(", ")}`);
 		}

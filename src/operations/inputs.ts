@@ -15,6 +15,7 @@ import type { ExplicitBase, GivenConfig } from "../kconfig/origins.ts";
 import { readConfigFile } from "../kconfig/read.ts";
 import { findingLine, localVersionFragment, settingsFragment } from "../kconfig/settings.ts";
 import { buildName, type Layout } from "../layout.ts";
+import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { hasCode } from "../system/files.ts";
 import { type Build, findAllBuilds, findBuilds, isCalled } from "./builds.ts";
@@ -135,7 +136,7 @@ export async function findBuild(layout: Layout, name: string): Promise<Build> {
 		if (found !== undefined) return found;
 	}
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no build directory ${join(layout.sourceDir, wanted)}`, {
-		hint: "ksquash status lists those that there are; ksquash configure RELEASE makes one",
+		hint: `${ksquashCommand("status", layout.root)} lists those that there are; ${ksquashCommand("configure RELEASE", layout.root)} makes one`,
 	});
 }
 

@@ -6,7 +6,7 @@
 
 import { type Entry, findEntry, scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
-import { releasePaths } from "../layout.ts";
+import { type ReleasePaths, releasePaths } from "../layout.ts";
 import type { FuseUse } from "../mount/mounter.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, makeDirectory, removeEmptyDirectory } from "../system/files.ts";
@@ -54,10 +54,11 @@ async function mountOne(context: Context, release: string, { fuse }: MountOption
 }
 
 async function mountLocked(context: Context, release: string, fuse: FuseUse | undefined): Promise<MountOutcome> {
-	const { image, mountPoint } = (await findImage(context, release)).paths;
+	const { paths } = await findImage(context, release);
+	const { image, mountPoint } = paths;
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
 		const mounter = await mounterFor(context, { fuse });
-		assertNotStale(release, await statTarget(mountPoint, image), mountPoint);
+		assertNotStale(paths, await statTarget(mountPoint, image));
 		const made = (await lstatIfExists(mountPoint)) === undefined;
 		await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
 		try {
@@ -72,10 +73,11 @@ async function mountLocked(context: Context, release: string, fuse: FuseUse | un
 
 /** The same checks as the real work. */
 async function planned(context: Context, release: string, fuse: FuseUse | undefined): Promise<MountOutcome> {
-	const { image, mountPoint } = (await findImage(context, release)).paths;
+	const { paths } = await findImage(context, release);
+	const { image, mountPoint } = paths;
 	const { kind } = await mounterFor(context, { fuse });
 	const status = await statTarget(mountPoint, image);
-	assertNotStale(release, status, mountPoint);
+	assertNotStale(paths, status);
 	const outcome = { release, image, target: mountPoint };
 	if (status.state === "mounted") return { ...outcome, already: true, plan: [`nothing: ${mountPoint} is mounted`] };
 	const free = status.state === "absent" || (status.state === "unmounted" && (await isEmptyDirectory(mountPoint)));
@@ -104,11 +106,11 @@ async function findImage({ layout }: Context, release: string): Promise<Entry> {
 	return entry;
 }
 
-function assertNotStale(release: string, standing: TargetStatus, mountPoint: string): void {
-	const stale = standing.state === "stale" ? staleness(release, standing) : undefined;
+function assertNotStale(paths: ReleasePaths, standing: TargetStatus): void {
+	const stale = standing.state === "stale" ? staleness(paths, standing) : undefined;
 	if (stale === undefined) return;
-	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${stale.why} on ${mountPoint}`, {
-		path: mountPoint,
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${stale.why} on ${paths.mountPoint}`, {
+		path: paths.mountPoint,
 		hint: stale.mend,
 	});
 }

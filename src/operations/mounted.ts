@@ -7,6 +7,7 @@ import { KsquashError } from "../errors.ts";
 import type { ReleasePaths } from "../layout.ts";
 import { holderLines } from "../mount/direct.ts";
 import { chooseMounter, type FuseUse, type Mounter } from "../mount/mounter.ts";
+import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { type FileId, holders, type TargetStatus } from "../system/native.ts";
 import type { Context } from "./context.ts";
@@ -25,10 +26,10 @@ export async function mounterFor(
 
 /** What is wrong with a mount that is ours, and the line that mends it; undefined when nothing is. */
 export function staleness(
-	release: string,
+	{ release, root }: ReleasePaths,
 	{ state, dead, deleted }: TargetStatus,
 ): { why: string; mend: string } | undefined {
-	const mend = `ksquash umount ${release} && ksquash mount ${release}`;
+	const mend = ["umount", "mount"].map((verb) => ksquashCommand(`${verb} ${release}`, root)).join(" && ");
 	if (dead) return { why: `squashfuse has ended: the mount of ${release} is dead`, mend };
 	return state === "stale" || deleted ? { why: `an older image of ${release} is mounted`, mend } : undefined;
 }

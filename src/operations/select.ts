@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { buildName, LINK_KEY, releasePaths } from "../layout.ts";
+import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
 import { findBuilds, isCalled } from "./builds.ts";
@@ -77,7 +78,7 @@ async function judge(context: Context, release: string, options: SelectOptions):
 async function assertBuild({ layout }: Context, release: string, name: string): Promise<void> {
 	const build = (await findBuilds(layout, release)).find((found) => isCalled(found, name));
 	if (build?.stamp !== undefined) return;
-	const hint = `make it with: ksquash configure ${release}`;
+	const hint = `make it with: ${ksquashCommand(`configure ${release}`, layout.root)}`;
 	if ((await lstatIfExists(join(layout.sourceDir, name))) === undefined) {
 		const why = `${release} has no build directory: there is no ${name}`;
 		throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint });

@@ -8,6 +8,7 @@ import { byRelease, type Entry, leftovers, scan, withoutImage } from "../catalog
 import { type Layout, type ReleasePaths, releasePaths } from "../layout.ts";
 import { enabledInits, type Init } from "../mount/boot.ts";
 import { BOOT_RULE, hasRule, readPolicy } from "../mount/helper-policy.ts";
+import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.ts";
 import { statTarget, type TargetStatus } from "../system/native.ts";
 import { type Build, buildsOf, findAllBuilds, followLink } from "./builds.ts";
@@ -102,7 +103,9 @@ async function describeRest(paths: ReleasePaths, around: Surroundings): Promise<
 		found.push(`its mount is the last copy; ${rescue(mountPoint, target.device, image)}`);
 	}
 	if ((await lstatIfExists(setAside)) !== undefined) {
-		found.push(`its tree is in ${setAside}: ksquash pack ${release} puts it back and packs it`);
+		found.push(
+			`its tree is in ${setAside}: ${ksquashCommand(`pack ${release}`, paths.root)} puts it back and packs it`,
+		);
 	}
 	if ((await lstatIfExists(rest)) !== undefined) found.push(`${rest} is what was left of its tree`);
 	const state = target.state === "mounted" ? target.state : "no image";
@@ -144,12 +147,14 @@ function problems({ release, imageProblem, manifestProblem, aside, paths }: Entr
 	const found: string[] = [];
 	if (imageProblem !== undefined) found.push(`${paths.image}: ${imageProblem}`);
 	else if (manifestProblem !== undefined) found.push(`no manifest: ${manifestProblem}`);
-	const stale = staleness(release, target);
+	const stale = staleness(paths, target);
 	if (stale !== undefined) found.push(`${stale.why}: ${stale.mend}`);
 	if (target.state === "hidden") found.push(`its mount is hidden by a later mount above ${paths.mountPoint}`);
 	if (target.state === "other") found.push(`something else is mounted on ${paths.mountPoint}`);
 	if (aside !== undefined) {
-		found.push(`an interrupted run left a tree in ${aside}: ksquash pack ${release} compares and removes it`);
+		found.push(
+			`an interrupted run left a tree in ${aside}: ${ksquashCommand(`pack ${release}`, paths.root)} compares and removes it`,
+		);
 	}
 	return found;
 }

@@ -121,7 +121,9 @@ describe.skipIf(missing !== undefined)("by FUSE", () => {
 		while (servers().length > 0) execFileSync("sleep", ["0.05"]);
 		const dead = rowOf(ksquash("status", "--json"));
 		expect(dead).toMatchObject({ state: "stale", fuse: true });
-		expect(dead.problems.join()).toMatch(/squashfuse has ended.*ksquash umount 6\.1 && ksquash mount 6\.1/);
+		expect(dead.problems.join()).toMatch(
+			/squashfuse has ended.*ksquash umount 6\.1 --root \S+ && ksquash mount 6\.1 --root \S+/,
+		);
 		expect(ksquash("mount", "6.1")).toMatchObject({
 			status: 73,
 			stderr: expect.stringContaining("squashfuse has ended"),

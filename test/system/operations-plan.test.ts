@@ -100,7 +100,7 @@ describe("mount", () => {
 		execFileSync("cp", [path("old.sqfs"), image]);
 		const refusal = {
 			code: "ERR_KSQUASH_OCCUPIED",
-			hint: `ksquash umount ${smallRelease} && ksquash mount ${smallRelease}`,
+			hint: `ksquash umount ${smallRelease} --root ${root} && ksquash mount ${smallRelease} --root ${root}`,
 		};
 		await expect(mount(smallRelease, { root })).rejects.toMatchObject(refusal);
 		await expect(mount(smallRelease, { root, dryRun: true })).rejects.toMatchObject(refusal);

@@ -1,10 +1,12 @@
 /** What a person sees: sizes, tables, progress on a terminal and elsewhere, errors. */
 
+import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { parseCount, parseSize } from "../../src/cli/flags.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
 import { duration, errorLines, plural, size, table } from "../../src/cli/text.ts";
 import { errorCodes, KsquashError } from "../../src/errors.ts";
+import { ksquashCommand } from "../../src/system/command-line.ts";
 
 function screen(options: { isTTY?: boolean; columns?: number } = {}) {
 	let text = "";
@@ -16,6 +18,17 @@ function screen(options: { isTTY?: boolean; columns?: number } = {}) {
 		text: () => text,
 	};
 }
+
+describe("a command that a person is told", () => {
+	it("names the root that was worked below, as the shell reads it", () => {
+		expect(ksquashCommand("mount 6.1", "/")).toBe("ksquash mount 6.1");
+		const root = '/mnt/it\'s a "root" $HOME';
+		const command = ksquashCommand("mount 6.1", root);
+		const words = execFileSync("sh", ["-c", `ksquash() { printf '%s\\n' "$@"; }; ${command}`], { encoding: "utf8" });
+		expect(words.trimEnd().split("\n")).toEqual(["mount", "6.1", "--root", root]);
+		expect(ksquashCommand("status", "/var/tmp/x")).toBe("ksquash status --root /var/tmp/x");
+	});
+});
 
 describe("text", () => {
 	it.each([

@@ -14,6 +14,7 @@ import type { Values } from "../../kconfig/language/expression.ts";
 import type { KconfigTree } from "../../kconfig/language/model.ts";
 import { readKconfig } from "../../kconfig/language/tree.ts";
 import { buildName, releasePaths } from "../../layout.ts";
+import { ksquashCommand } from "../../system/command-line.ts";
 import { readLinkIfExists } from "../../system/files.ts";
 import { type Build, findAllBuilds } from "../builds.ts";
 import type { Context } from "../context.ts";
@@ -40,18 +41,18 @@ export async function openRelease(context: Context, name?: string): Promise<Conf
 	const config = parseConfig(text, configPath);
 	const source = releasePaths(context.layout, release).mountPoint;
 	const arch = kernelArch(build.stamp?.make?.arch ?? configArch(config) ?? machine());
-	const tree = openTree(source, arch, release);
+	const tree = openTree(source, arch, release, context.layout.root);
 	return { release, build, source, configPath, text, config, tree, now: configValues(tree, config) };
 }
 
-function openTree(source: string, arch: string, release: string): KconfigTree {
+function openTree(source: string, arch: string, release: string, root: string): KconfigTree {
 	try {
 		return readKconfig({ source, arch, release });
 	} catch (error) {
 		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_NO_INPUT") throw error;
 		throw new KsquashError(error.code, error.message, {
 			path: source,
-			hint: `mount it first: ksquash mount ${release}`,
+			hint: `mount it first: ${ksquashCommand(`mount ${release}`, root)}`,
 		});
 	}
 }
@@ -65,6 +66,9 @@ async function usualName({ layout }: Context): Promise<string> {
 	if (only !== undefined && builds.length === 1) return only.name.slice(prefix.length);
 	const names = builds.map((build) => build.name.slice(prefix.length)).join(", ");
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", "no release is selected", {
-		hint: names === "" ? "ksquash configure RELEASE makes a build directory" : `name one of: ${names}`,
+		hint:
+			names === ""
+				? `${ksquashCommand("configure RELEASE", layout.root)} makes a build directory`
+				: `name one of: ${names}`,
 	});
 }

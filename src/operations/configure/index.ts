@@ -10,6 +10,7 @@ import { findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { buildKey, buildName, releasePaths } from "../../layout.ts";
+import { ksquashCommand } from "../../system/command-line.ts";
 import { lstatIfExists, swapSymlink } from "../../system/files.ts";
 import { type Context, openContext, removeLeftovers, withLock } from "../context.ts";
 import { findingsOf, reportLost } from "../inputs.ts";
@@ -37,7 +38,7 @@ export async function configure(release: string, options: ConfigureOptions = {})
 		const place = await findPlace(context, release, options);
 		const label = `${release} in ${place.path}`;
 		const directory = await context.step("build directory", label, async () => {
-			const made = await prepareDirectory({ ...place, source: paths.mountPoint, release });
+			const made = await prepareDirectory({ ...place, source: paths.mountPoint, release, root: paths.root });
 			if (place.link !== undefined) await swapSymlink(place.link, relative(dirname(place.link), place.path));
 			return made;
 		});
@@ -69,6 +70,8 @@ async function assertSource(context: Context, release: string): Promise<void> {
 	const entry = await findEntry(context.layout, release);
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no kernel source at ${mountPoint}`, {
 		path: mountPoint,
-		hint: entry ? `mount it first: ksquash mount ${release}` : "ksquash status lists the releases that there are",
+		hint: entry
+			? `mount it first: ${ksquashCommand(`mount ${release}`, context.layout.root)}`
+			: `${ksquashCommand("status", context.layout.root)} lists the releases that there are`,
 	});
 }

@@ -70,7 +70,7 @@ export async function saveAdoption(
 			const files = new Map<string, Buffer>();
 			for (const name of adoption.valuable) files.set(name, await readFrom(tree, name, owner));
 			if ((await lstatIfExists(path)) !== undefined) await assertNothingLost(path, files, owner);
-			await prepareDirectory({ path, source: paths.mountPoint, release: paths.release, owner });
+			await prepareDirectory({ path, source: paths.mountPoint, release: paths.release, owner, root: paths.root });
 			for (const [name, bytes] of files) {
 				await copy(path, name, bytes, owner);
 				adoption.saved.set(name, hash(bytes));
