@@ -3,7 +3,7 @@
 //   npm run build && unshare -m --propagation private node bench/pack.mjs [--small] [--rounds N] [--tarball FILE]
 // --small: some directories of the tarball only, in about a minute, and nothing is compiled: a check that it works.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -152,19 +152,26 @@ async function reading(tarball, images) {
 
 function readWorks(plain, source) {
 	const list = join(scratch, "random-files");
-	// The same 2,000 files each time: shuffled by a fixed stream of bytes.
-	const script = 'cd "$1" && find . -type f | sort | shuf --random-source="$2" -n 2000';
-	writeFileSync(
-		list,
-		execFileSync("sh", ["-ec", script, "sh", plain, join(plain, "Makefile")], { maxBuffer: 1 << 28 }),
-	);
-	const count = readFileSync(list, "utf8").split("\n").length - 1;
+	const found = execFileSync("find", [".", "-type", "f"], { cwd: plain, encoding: "utf8", maxBuffer: 1 << 28 });
+	const files = shuffled(found.trimEnd().split("\n").sort()).slice(0, 2000);
+	writeFileSync(list, files.map((name) => `${name}\n`).join(""));
 	const inSource = (script) => ["sh", "-ec", `cd "$1"; ${script}`, "sh", source, list];
 	return [
 		{ name: "find", command: inSource("find . -type f >/dev/null") },
 		{ name: "tar of all", command: inSource("tar -cf - . | cat >/dev/null") },
-		{ name: `${count} random files`, command: inSource('xargs -d "\\n" cat <"$2" >/dev/null') },
+		{ name: `${files.length} random files`, command: inSource('xargs -d "\\n" cat <"$2" >/dev/null') },
 	];
+}
+
+/** The same order each time (Numerical Recipes' generator), so that every place reads the same files. */
+function shuffled(names) {
+	let state = 1;
+	for (let i = names.length - 1; i > 0; i--) {
+		state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+		const j = Math.floor((state / 2 ** 32) * (i + 1));
+		[names[i], names[j]] = [names[j], names[i]];
+	}
+	return names;
 }
 
 function makeWorks(source) {

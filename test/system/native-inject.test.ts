@@ -56,7 +56,8 @@ function callsOf(trace: string): Call[] {
 	return out;
 }
 
-const every = Object.keys(constants.errno);
+/** Each number once, by the name that the kernel's headers define it with: strace does not know the aliases. */
+const every = Object.keys(constants.errno).filter((name) => name !== "ENOTSUP" && name !== "EWOULDBLOCK");
 const usual: Record<string, string[]> = {
 	openat: ["EACCES", "ENOENT", "EMFILE", "EIO"],
 	ioctl: ["EBUSY", "EAGAIN", "EINVAL", "EPERM", "ENXIO"],
@@ -179,6 +180,6 @@ describe.each(ladders)("the %s ladder", (_name, prefix) => {
 			expect(broken).toEqual([]);
 			expect(runs).toBeGreaterThan(calls.length);
 		},
-		900_000,
+		process.env.KSQUASH_EVERY_ERRNO === "1" ? 3_600_000 : 900_000,
 	);
 });
