@@ -4,8 +4,6 @@
 #include "../core/walk.h"
 #include "privilege.h"
 
-#include <cstring>
-
 namespace ksquash::helper {
 
 namespace {
@@ -104,7 +102,7 @@ Outcome refusal(std::string_view name, const SysError& error) {
             exitUnavailable,
             "this kernel is too old, or a seccomp filter hides it: openat2(2) and its like need Linux 5.10");
     }
-    std::string why = error.reason.empty() ? strerrorname_np(error.code) : error.reason;
+    std::string why = error.reason.empty() ? errorName(error.code) : error.reason;
     Outcome out = notPermitted(error.path + ": " + why);
     out.name = name;
     return out;

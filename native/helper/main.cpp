@@ -5,9 +5,11 @@
 #include "boot.h"
 #include "privilege.h"
 #include "sanitize.h"
+#include "seccomp.h"
 #include "status.h"
 #include "verbs.h"
 
+#include <cerrno>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -91,7 +93,13 @@ int work(const Arguments& args) {
 }
 
 int run(int count, char** values) {
-    if (!beginUnprivileged() || !sanitize()) {
+    const char* unsafe = !beginUnprivileged() ? "its capabilities"
+                         : !sanitize()        ? "its surroundings"
+                         : !confine()         ? "its filter of system calls"
+                                              : nullptr;
+    if (unsafe != nullptr) {
+        print(STDERR_FILENO, std::string("ksquash-helper: this process cannot set ") + unsafe + ": " +
+                                 errorName(errno) + "\n");
         return exitPrivilege;
     }
     openlog("ksquash-helper", LOG_PID, LOG_AUTHPRIV);

@@ -59,6 +59,15 @@ const char* boolean(bool value) {
 
 } // namespace
 
+std::string errorName(int code) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+    if (const char* name = strerrorname_np(code)) {
+        return name;
+    }
+#endif
+    return strerror(code);
+}
+
 std::string printable(std::string_view text) {
     std::string out;
     while (!text.empty()) {
@@ -87,7 +96,7 @@ Outcome failure(const SysError& error) {
     std::string text = error.reason;
     if (text.empty()) {
         text = std::string(error.syscall) + (*error.step ? " (" + std::string(error.step) + ")" : "") +
-               " failed: " + strerrorname_np(error.code);
+               " failed: " + errorName(error.code);
     }
     if (!error.kernelLog.empty()) {
         text += "; the kernel says: " + error.kernelLog;

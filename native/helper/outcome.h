@@ -49,6 +49,8 @@ std::string toJson(const Outcome& outcome);
 std::string toText(const Outcome& outcome);
 // One line for a terminal or a log: what is not printable, and not a space, as "\ooo".
 std::string printable(std::string_view text);
+// "ENOENT", or the text for it where the C library has no names.
+std::string errorName(int code);
 std::string quoted(std::string_view text);
 void print(int fd, std::string_view text);
 

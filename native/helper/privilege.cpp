@@ -19,6 +19,7 @@ uint32_t bit(Capability capability) {
 }
 
 uint32_t permitted = 0;
+bool hadNoNewPrivileges = false; // before seccomp's filter made it so
 
 // Both capabilities have numbers below 32: the second half stays empty.
 bool set(uint32_t effective) {
@@ -52,7 +53,7 @@ std::string whyMissing(Capability capability) {
     if (getxattr("/proc/self/exe", "security.capability", nullptr, 0) < 0) {
         return "the file has no capabilities (ksquash helper install sets them)";
     }
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+    if (hadNoNewPrivileges) {
         return "this process has no_new_privs";
     }
     struct statvfs where {};
@@ -70,6 +71,7 @@ bool beginUnprivileged() {
     if (syscall(SYS_capget, &header, data) != 0) {
         return false;
     }
+    hadNoNewPrivileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
     permitted = data[0].permitted & (bit(Capability::readSearch) | bit(Capability::sysAdmin));
     return set(0); // an empty inheritable set empties the ambient one
 }

@@ -54,6 +54,7 @@ void resetSignals() {
 
 bool sanitize() {
     clearenv();
+    setenv("TZ", ":", 1); // UTC, or glibc's syslog(3) would read /etc/localtime
     umask(022);
     raiseLimits();
     resetSignals();

@@ -1,11 +1,10 @@
 /** Rows 41 to 48 of the faults: what a caller can hand over, and what root may have left unsafe. All as a real other user. */
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
 	chmodSync,
 	chownSync,
 	copyFileSync,
-	existsSync,
 	linkSync,
 	mkdirSync,
 	readFileSync,
@@ -16,7 +15,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
 	asUser,
 	buildHelper,
@@ -30,6 +29,7 @@ import {
 	USER,
 } from "../support/helper.ts";
 import { loopsBelow, mountsBelow } from "../support/scratch.ts";
+import { syslogLines } from "../support/syslog.ts";
 
 beforeAll(() => void buildHelper());
 
@@ -44,30 +44,6 @@ async function placed(): Promise<Sandbox> {
 function expectNothing(box: Sandbox): void {
 	expect(mountsBelow(box.images)).toEqual([]);
 	expect(loopsBelow(box.base)).toEqual([]);
-}
-
-/** What is sent to syslog while the test runs, one line each. */
-function syslogLines(box: Sandbox): () => string[] {
-	const [socket, lines] = [box.path("log.socket"), box.path("log.lines")];
-	const code = `import socket,sys
-s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); s.bind(sys.argv[1])
-o=open(sys.argv[2],"ab",0)
-while True: o.write(s.recv(65536).rstrip(b"\\0\\n")+b"\\n")`;
-	const server = spawn("python3", ["-c", code, socket, lines], { stdio: "ignore" });
-	execFileSync("sh", ["-c", 'while [ ! -S "$1" ] || [ ! -e "$2" ]; do sleep 0.05; done', "sh", socket, lines]);
-	chmodSync(socket, 0o666);
-	const made = !existsSync("/dev/log");
-	if (made) symlinkSync(socket, "/dev/log");
-	else execFileSync("mount", ["--bind", socket, execFileSync("realpath", ["/dev/log"], { encoding: "utf8" }).trim()]);
-	onTestFinished(() => {
-		server.kill();
-		if (made) unlinkSync("/dev/log");
-		else execFileSync("umount", [execFileSync("realpath", ["/dev/log"], { encoding: "utf8" }).trim()]);
-	});
-	return () => {
-		execFileSync("sleep", ["0.2"]);
-		return readFileSync(lines, "latin1").split("\n").filter(Boolean);
-	};
 }
 
 describe("41: arguments", () => {

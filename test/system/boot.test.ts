@@ -162,13 +162,13 @@ describe("the systemd unit", () => {
 		for (const verb of ["boot", "unboot"]) execFileSync("strace", ["-o", log, "-A", program, verb]);
 		const made = [...readFileSync(log, "utf8").matchAll(/^([a-z_0-9]+)\(/gm)].map((match) => match[1] as string);
 		expect(made).toContain("move_mount");
-		const members = (set: string): string[] =>
-			execFileSync("systemd-analyze", ["syscall-filter", set, "--no-pager"], { encoding: "utf8" })
+		const members = (set: string): string[] => {
+			if (!set.startsWith("@")) return [set];
+			return execFileSync("systemd-analyze", ["syscall-filter", set, "--no-pager"], { encoding: "utf8" })
 				.split("\n")
-				.flatMap((line) => {
-					const name = line.trim();
-					return name.startsWith("@") && name !== set ? members(name) : [name];
-				});
+				.map((line) => line.trim())
+				.flatMap((name) => (name === set ? [name] : members(name)));
+		};
 		const filters = [...unit.matchAll(/^SystemCallFilter=(~?)(.*)$/gm)];
 		const named = (sign: string): Set<string> =>
 			new Set(
