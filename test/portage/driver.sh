@@ -7,21 +7,57 @@ hook=/etc/portage/env/sys-kernel/gentoo-sources
 packages=/var/db/pkg/sys-kernel
 build=/var/tmp/portage/sys-kernel
 
-# install VERSION: the image in $D, merged over what an older installation of the same slot left.
-install_package() {
-	local PVR=$1 T D
-	prepare "$PVR"
-	rm -rf "$base"
-	mkdir -p "$base"/{work,temp,image,empty}
-	phase src_unpack unpack && phase src_install install || return 1
-	[[ $EAPI -ge 8 ]] && find "$base/image" -mindepth 1 -type d -empty -delete
+install_package() { make_image "$1" && merge_image "$1"; }
+
+# The phases up to the image in $D. A second time: what the first left in the work directory is there.
+make_image() { # VERSION [again]
+	prepare "$1"
+	if [[ $2 != again ]]; then
+		rm -rf "$base"
+		mkdir -p "$base"/{work,temp,empty}
+		phase src_unpack unpack || return 1
+	fi
+	rm -rf "$base/image"
+	mkdir "$base/image"
+	phase src_install install || return 1
+	[[ $EAPI -lt 8 ]] || find "$base/image" -mindepth 1 -type d -empty -delete
+}
+install_twice() { make_image "$1" && make_image "$1" again && merge_image "$1"; }
+
+# The image in $D, merged over what an older installation of the same slot left.
+merge_image() {
+	local PVR=$1 mask saved="${ROOT%/}$packages/gentoo-sources-$1"
+	for mask in $INSTALL_MASK; do
+		# shellcheck disable=SC2086 # the masks are patterns
+		rm -rf "$base/image"$mask
+	done
 	phase pkg_preinst preinst || return 1
-	cp -a "$base/image/." "${ROOT%/}/"
+	tar -C "$base/image" -c . | tar -C "${ROOT:-/}" --keep-directory-symlink -xp || return 1
 	replace_old "$PVR"
-	mkdir -p "${ROOT%/}$packages/gentoo-sources-$PVR"
-	(cd "$base/image" && find . ! -name . | sort -r) >"${ROOT%/}$packages/gentoo-sources-$PVR/CONTENTS"
-	bzip2 -c "$base/temp/environment" >"${ROOT%/}$packages/gentoo-sources-$PVR/environment.bz2"
+	mkdir -p "$saved"
+	(cd "$base/image" && find . ! -name . | sort -r) >"$saved/CONTENTS"
+	bzip2 -c "$base/temp/environment" >"$saved/environment.bz2"
 	phase pkg_postinst postinst
+}
+
+# Binary packages: the image and the environment travel together.
+keep_package() { mkdir -p "$PKGDIR" && tar -C "$base" -cf "$PKGDIR/$1.tar" image temp/environment; }
+build_binary() { make_image "$1" && keep_package "$1"; }
+quick_package() {
+	local saved="${ROOT%/}$packages/gentoo-sources-$1"
+	prepare "$1"
+	rm -rf "$base"
+	mkdir -p "$base"/{temp,image}
+	bzip2 -dc "$saved/environment.bz2" >"$base/temp/environment"
+	tar -C / --no-recursion -c -T "$saved/CONTENTS" | tar -C "$base/image" -x
+	keep_package "$1"
+}
+install_binary() {
+	prepare "$1"
+	rm -rf "$base"
+	mkdir -p "$base"/empty
+	tar -C "$base" -xf "$PKGDIR/$1.tar"
+	merge_image "$1"
 }
 
 # SLOT is the version: only the very same version is replaced. Its phases run with what was saved of it.
@@ -71,7 +107,10 @@ prepare() {
 phase() {
 	local -a inside=(env)
 	case $2 in
-		unpack | install) inside=(unshare --mount --pid --net --ipc --fork --propagation slave --mount-proc) ;;
+		unpack | install)
+			inside=(unshare --mount --net --ipc --propagation slave)
+			[[ " $FEATURES " == *" -pid-sandbox "* ]] || inside+=(--pid --fork --mount-proc)
+			;;
 		*) case " $FEATURES " in *" mount-sandbox "*) inside=(unshare --mount --propagation private) ;; esac ;;
 	esac
 	# Gentoo's sandbox fails the phase that opens a loop device.

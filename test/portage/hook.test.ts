@@ -30,6 +30,10 @@ describe("the hook", () => {
 		["others", 7],
 		["elsewhere", 5],
 		["conventions", 6],
+		["binaries", 15],
+		["masked", 5],
+		["twice", 3],
+		["linked", 8],
 	])("%s: %i things are as they should be", (scenario, count) => {
 		const { good, bad, text } = play(scenario);
 		expect(bad, text).toEqual([]);

@@ -20,7 +20,7 @@ src_unpack() {
 src_install() {
 	mkdir -p "${ED%/}/usr/src"
 	[[ -z "$ADDED" ]] || echo "patches" >"$S/patches.txt"
-	mv "$WORKDIR"/linux* "${ED%/}/usr/src/"
+	cp -a "$WORKDIR"/linux* "${ED%/}/usr/src/" || die "the sources could not be copied"
 }
 pkg_postinst() {
 	if use symlink; then ln -snf "linux-$KV_FULL" "${EROOT%/}/usr/src/linux"; fi

@@ -50,14 +50,33 @@ ebuild() { # VERSION
 	X
 }
 
-emerge() {
-	local root=${ROOT:-/}
+portage_run() { # PROGRAM ARGUMENT…
+	local root=${ROOT:-/} program=$1
+	shift
 	env -u ROOT -u SCENARIOS FEATURES="-news $FEATURES" USE="$USE" ROOT="$root" PATH="$portage/bin:$PATH" \
-		python3 "$portage/bin/emerge" --quiet-build=n --color=n --nodeps "$@" </dev/null
+		python3 "$portage/bin/$program" "$@" </dev/null
 }
+emerge() { portage_run emerge --quiet-build=n --color=n --nodeps "$@"; }
 install_package() {
 	ebuild "$1"
 	emerge --oneshot "=sys-kernel/gentoo-sources-$1"
+}
+build_binary() {
+	ebuild "$1"
+	emerge --buildpkgonly "=sys-kernel/gentoo-sources-$1"
+}
+quick_package() { portage_run quickpkg --umask=0022 "=sys-kernel/gentoo-sources-$1"; }
+install_binary() {
+	# From the package alone.
+	rm -f $repository/sys-kernel/gentoo-sources/gentoo-sources-"$1".ebuild
+	emerge --usepkgonly --oneshot "=sys-kernel/gentoo-sources-$1"
+}
+install_twice() {
+	local file=$repository/sys-kernel/gentoo-sources/gentoo-sources-$1.ebuild
+	ebuild "$1"
+	portage_run ebuild --skip-manifest "$file" clean install || return 1
+	rm "/var/tmp/portage/sys-kernel/gentoo-sources-$1/.installed"
+	portage_run ebuild --skip-manifest "$file" install qmerge
 }
 remove_package() { EMERGE_WARNING_DELAY=0 CLEAN_DELAY=0 emerge --unmerge "=sys-kernel/gentoo-sources-$1"; }
 

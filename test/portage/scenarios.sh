@@ -1,11 +1,13 @@
 #!/bin/bash
 # Everything that the hook does, step by step, on a running system of its own: scenarios.sh DRIVER, where DRIVER defines
-# install_package VERSION and remove_package VERSION (driver.sh here, or real.sh with the real Portage).
+# install_package VERSION, remove_package VERSION, and so on (driver.sh here, or real.sh with the real Portage).
 # Prints "ok NAME" or "not ok NAME" for each check; KSQUASH_VERBOSE=1 what Portage said, too. Needs root, and a private mount namespace with an empty /usr/src.
 # shellcheck disable=SC1090,SC2034,SC2154,SC2030,SC2031 # each scenario is a subshell with variables of its own
 here=$(dirname "$(readlink -f "$0")")
 export here KERNEL=${KERNEL:-$here/../fixtures/small-kernel}
+export PKGDIR=/var/tmp/packages
 source "$1"
+source "$here/packages.sh"
 src=/usr/src
 log=/run/portage.log
 
@@ -45,7 +47,7 @@ clean() { # nothing of ours but what was kept
 reset() {
 	umount -R $src
 	mount -t tmpfs none $src
-	rm -rf /var/lib/ksquash/* /var/db/pkg/sys-kernel /etc/portage/env /alt/* /etc/ksquash/*
+	rm -rf /var/lib/ksquash/* /var/db/pkg/sys-kernel /etc/portage/env /alt/* /etc/ksquash/* "$PKGDIR"
 	ksquash portage install >/dev/null
 }
 
@@ -221,4 +223,5 @@ record() {
 	sed "s/^/record: /" /run/record
 }
 
-for scenario in ${SCENARIOS:-life neighbours links broken others elsewhere conventions}; do ("$scenario"); done
+for scenario in ${SCENARIOS:-life neighbours links broken others elsewhere conventions
+	binaries masked twice linked}; do ("$scenario"); done
