@@ -110,7 +110,8 @@ __ksquash_post_pkg_postinst() {
 		einfo "${place} is mounted when that system runs: ksquash boot enable"
 		return 0
 	fi
-	if ! __ksquash mount "${KV_FULL}"; then
+	# By the kernel, for every user: a process of root's that serves it (FUSE) would be root's alone.
+	if ! __ksquash mount --fuse never "${KV_FULL}"; then
 		ewarn "linux-${KV_FULL} is not mounted. When what is wrong is mended:"
 		ewarn "  ksquash mount ${KV_FULL} && ksquash configure ${KV_FULL}"
 		return 0

@@ -42,7 +42,15 @@ export interface OwnSource {
 export function canMountOwnSource(config: Config, image: Pick<ImageInfo, "format" | "compressor">): OwnSource {
 	const symbol = decompressorSymbols[image.format][image.compressor];
 	const unreadable = symbol === undefined && image.compressor !== "none";
-	const needed = ["BLK_DEV_LOOP", drivers[image.format], ...(symbol === undefined ? [] : [symbol])];
-	const missing = needed.filter((name) => !["y", "m"].includes(symbolValue(config, name)));
+	const missing = [...missingDrivers(config, image.format), ...missingOf(config, symbol === undefined ? [] : [symbol])];
 	return { ok: missing.length === 0 && !unreadable, missing, unreadable };
+}
+
+/** The drivers without which no image of the format is mounted, as far as this config lacks them. */
+export function missingDrivers(config: Config, format: Format): string[] {
+	return missingOf(config, ["BLK_DEV_LOOP", drivers[format]]);
+}
+
+function missingOf(config: Config, symbols: readonly string[]): string[] {
+	return symbols.filter((name) => !["y", "m"].includes(symbolValue(config, name)));
 }

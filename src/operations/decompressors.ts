@@ -11,12 +11,14 @@ import { KsquashError } from "../errors.ts";
 import type { Compressor, FormatName } from "../image/format.ts";
 import { parseConfig, symbolValue } from "../kconfig/config.ts";
 import { readConfigFile } from "../kconfig/read.ts";
-import { decompressorSymbols } from "../kconfig/readable.ts";
+import { decompressorSymbols, missingDrivers } from "../kconfig/readable.ts";
 
 export interface Decompressors {
 	/** The config that says it. */
 	from: string;
 	has: readonly Compressor[];
+	/** Drivers that it has neither built in nor as a module: without them no image is mounted, whatever compresses it. */
+	lacks: readonly string[];
 }
 
 export function configSymbol(compressor: Compressor, format: FormatName = "squashfs"): string {
@@ -34,7 +36,8 @@ export async function kernelDecompressors(format: FormatName = "squashfs"): Prom
 		});
 		if (text === undefined) continue;
 		const config = parseConfig(text, from);
-		return { from, has: known.filter(([, symbol]) => symbolValue(config, symbol) === "y").map(([name]) => name) };
+		const has = known.filter(([, symbol]) => symbolValue(config, symbol) === "y").map(([name]) => name);
+		return { from, has, lacks: missingDrivers(config, format) };
 	}
 	return undefined;
 }
@@ -46,7 +49,14 @@ export async function decompressorProblem(
 	format: FormatName = "squashfs",
 ): Promise<KsquashError | undefined> {
 	const kernel = await kernelDecompressors(format);
-	if (kernel === undefined || kernel.has.includes(compressor)) return undefined;
+	if (kernel === undefined) return undefined;
+	if (kernel.lacks.length > 0) {
+		const lacking = kernel.lacks.map((symbol) => `CONFIG_${symbol}=y`).join(", ");
+		const hint = `build the kernel with ${kernel.lacks.map((symbol) => `CONFIG_${symbol}`).join(" and ")}`;
+		const why = `the running kernel cannot mount images: ${kernel.from} has no ${lacking}`;
+		return new KsquashError("ERR_KSQUASH_KERNEL", why, { hint });
+	}
+	if (kernel.has.includes(compressor)) return undefined;
 	const symbol = configSymbol(compressor, format);
 	const others = kernel.has.filter((name) => packable.includes(name)).map((name) => `--comp ${name}`);
 	const build = `build the kernel with ${symbol}`;

@@ -33,6 +33,7 @@ describe("the hook", () => {
 		["binaries", 15],
 		["masked", 5],
 		["twice", 3],
+		["unable", 13],
 		["linked", 8],
 	])("%s: %i things are as they should be", (scenario, count) => {
 		const { good, bad, text } = play(scenario);

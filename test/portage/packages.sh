@@ -69,6 +69,56 @@ twice() {
 	check "ebuild install twice: unmerge" clean
 }
 
+# Binds files over those of /proc, which a phase sees that has no /proc of its own.
+running_config() { gzip -c >/run/config.gz && mount --bind /run/config.gz /proc/config.gz; }
+
+unable() {
+	local symbol
+	export FEATURES="-pid-sandbox"
+	for symbol in SQUASHFS BLK_DEV_LOOP; do
+		reset
+		zcat /proc/config.gz >/run/config
+		sed "/^CONFIG_$symbol\(_.*\)\?=/d" /run/config | running_config
+		install 6.1.7
+		umount /proc/config.gz
+		check "a kernel without $symbol: a plain tree" plain 6.1.7-gentoo
+		check "a kernel without $symbol: it is said" said "has no CONFIG_$symbol=y"
+		unmerge 6.1.7
+		check "a kernel without $symbol: unmerge" clean
+	done
+	reset
+	# No driver has this number: ENXIO, as where the loop driver is not loaded.
+	mknod /run/no-driver c 240 77
+	mount --bind /run/no-driver /dev/loop-control
+	install 6.1.7
+	check "no loop devices: it is said, with what to do then" eval 'said "no loop devices" && said "modprobe loop" &&
+		said "ksquash mount 6.1.7-gentoo && ksquash configure 6.1.7-gentoo"'
+	umount /dev/loop-control
+	{ ksquash mount 6.1.7-gentoo && ksquash configure 6.1.7-gentoo; } >"$log" 2>&1
+	check "no loop devices: what was said makes it well" builds 6.1.7-gentoo
+	unmerge 6.1.7
+	check "no loop devices: unmerge" clean
+	reset
+	sed 's,^# Linux/[^ ]*,# Linux/arm64,; $aCONFIG_ARM64=y\nCONFIG_WATCHDOG=y' /run/config | running_config
+	install 6.1.7
+	umount /proc/config.gz
+	check "config.gz of another architecture: it is no base" eval \
+		'builds 6.1.7-gentoo && ! said "config.gz is the base"'
+	reset
+	: | running_config
+	install 6.1.7
+	umount /proc/config.gz
+	check "config.gz is none: mounted, and it is said" eval 'mounted 6.1.7-gentoo && said "not configured: ksquash configure"'
+	reset
+	# Of processes alone: no config.gz, and nothing else that is the kernel's.
+	mount -t proc -o subset=pid none /proc
+	install 6.1.7
+	umount /proc
+	check "no config.gz: mounted, configured" eval 'mounted 6.1.7-gentoo && builds 6.1.7-gentoo'
+	unmerge 6.1.7
+	check "no config.gz: unmerge" clean
+}
+
 # /usr/src is a link, and so is the place for the build directory.
 linked() {
 	local over=/run/over

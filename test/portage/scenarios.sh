@@ -224,4 +224,4 @@ record() {
 }
 
 for scenario in ${SCENARIOS:-life neighbours links broken others elsewhere conventions
-	binaries masked twice linked}; do ("$scenario"); done
+	binaries masked twice unable linked}; do ("$scenario"); done
