@@ -1,6 +1,6 @@
 // Builds build/helper/ksquash-helper: the static executable, from native/helper and what it uses of native/core.
 // An incremental build; CMakeLists.txt makes the same one. --check-by-name makes the variant that the test of the
-// swap race must catch: what it checks is not what it mounts.
+// swap race must catch: what it checks is not what it mounts. --sanitize makes one under ASan and UBSan, which is not static.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -8,8 +8,13 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const variant = process.argv.includes("--check-by-name") ? "KSQUASH_TEST_CHECK_BY_NAME" : undefined;
-const output = join(root, "build/helper", variant === undefined ? "ksquash-helper" : "check-by-name");
-const objects = join(root, "build/helper/objects");
+const sanitize = process.argv.includes("--sanitize");
+const output = join(
+	root,
+	"build/helper",
+	sanitize ? "sanitized" : variant === undefined ? "ksquash-helper" : "check-by-name",
+);
+const objects = join(root, "build/helper", sanitize ? "objects-sanitized" : "objects");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 const core = [
@@ -17,15 +22,20 @@ const core = [
 	...["superblock", "sys", "tables", "walk"],
 ].map((name) => join(root, "native/core", `${name}.cpp`));
 const own = below("native/helper").filter((path) => path.endsWith(".cpp"));
+if (sanitize) own.push(join(root, "native/drive/sanitized.cpp"));
 const headers = [...below("native/helper"), ...below("native/core")].filter((path) => path.endsWith(".h"));
 const newestHeader = Math.max(
 	...[...headers, join(root, "package.json"), import.meta.filename].map((path) => statSync(path).mtimeMs),
 );
 
+// UBSan's objects need the types' names.
+const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-frtti"];
 const compiler = process.env.CXX ?? "g++";
 const flags = [
 	...["-std=c++20", "-Os", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections"],
-	...["-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"],
+	...["-fstack-protector-strong", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"],
+	// The sanitizers do not see through the checked variants of the C library's functions.
+	...(sanitize ? [...sanitizers, "-g", "-DKSQUASH_SANITIZED"] : ["-D_FORTIFY_SOURCE=2"]),
 	...["-Wall", "-Wextra", "-Wconversion", "-Wno-restrict", `-DKSQUASH_VERSION="${version}"`],
 ];
 
@@ -68,9 +78,7 @@ if (
 	};
 	await Promise.all(Array.from({ length: availableParallelism() }, worker));
 	const link = [
-		"-static",
-		"-s",
-		"-Wl,--gc-sections,-z,relro,-z,now",
+		...(sanitize ? sanitizers : ["-static", "-s", "-Wl,--gc-sections,-z,relro,-z,now"]),
 		...units.map(({ object }) => object),
 		"-o",
 		output,

@@ -114,7 +114,7 @@ ctypes.CDLL(None).execve(p,none,none)`;
 	});
 });
 
-describe("42, 43: surroundings", () => {
+describe("42 and 43: surroundings", () => {
 	const shell = (script: string): string[] => [...asUser(), "bash", "-c", `${script}; exec "$0" "$@"`];
 	it.each<readonly [string, readonly string[]]>([
 		["descriptors 0 to 2 closed", shell("exec <&- >&- 2>&-")],
@@ -126,7 +126,7 @@ describe("42, 43: surroundings", () => {
 		["signals ignored", shell('trap "" CHLD TERM PIPE XFSZ HUP')],
 		["the working directory deleted", shell('d=$(mktemp -d); cd "$d"; rmdir "$d"')],
 		["an alarm and a low stack", [...asUser(), "prlimit", "--stack=262144", "--cpu=5", "--"]],
-	])("%s: the same result", async (_, as) => {
+	])("42: %s: the same result", async (_, as) => {
 		const box = await placed();
 		expect(call(box, ["mount", name], { as }).status).toBe(0);
 		expect(mountsBelow(box.images)).toHaveLength(1);
@@ -134,7 +134,7 @@ describe("42, 43: surroundings", () => {
 		expectNothing(box);
 	});
 
-	it.each([3, 4, 5, 6, 7, 8])("%i descriptors at most: done, or clean", async (limit) => {
+	it.each([3, 4, 5, 6, 7, 8])("42: %i descriptors at most: done, or clean", async (limit) => {
 		const box = await placed();
 		const as = [...asUser(), "prlimit", `--nofile=${limit}:${limit}`, "--"];
 		const { status } = call(box, ["mount", name], { as });
@@ -143,7 +143,7 @@ describe("42, 43: surroundings", () => {
 		if (status !== 0) expectNothing(box);
 	});
 
-	it("the environment has no effect", async () => {
+	it("43: the environment has no effect", async () => {
 		const box = await placed();
 		const library = box.path("evil.so");
 		writeFileSync(box.path("evil.c"), "#include <unistd.h>\n__attribute__((constructor)) void x(void){_exit(99);}");
@@ -188,6 +188,43 @@ describe("44: privilege that the kernel withholds is named, 77", () => {
 		const copy = call(box, ["mount", name], { program: box.path("copy") });
 		expect([copy.status, copy.stderr]).toEqual([77, expect.stringMatching(/no capabilities.*helper install/)]);
 		expectNothing(box);
+	});
+});
+
+describe("45: who is not in the policy", () => {
+	it("a user, or a group, that no rule names is not permitted anything, 66", async () => {
+		const box = await placed();
+		box.policy(policyText(box.images, "uids = 4242\ngids = 4243 4244\numount = yes"));
+		const said = new Set<string>();
+		const refused = (...as: readonly string[]): void => {
+			for (const verb of ["mount", "umount", "status"]) {
+				const { status, stdout, stderr } = call(box, [verb, name], { as });
+				expect([verb, status]).toEqual([verb, 66]);
+				said.add(stdout + stderr);
+			}
+			expectNothing(box);
+		};
+		refused(...asUser());
+		refused(...asUser(USER, [4242, 4245]));
+		refused(...asUser(4243));
+		expect([...said]).toEqual([`ksquash-helper: ${name}: not permitted\n`]);
+		expect(call(box, ["status"]).status).toBe(66);
+		expect(call(box, ["mount", name], { as: asUser(USER, [7, 4244]) }).status).toBe(0);
+	});
+
+	it("the real user counts, not an effective or saved one; and a rule without users is root's", async () => {
+		const box = await placed();
+		const as = (real: number, other: number): readonly string[] => [
+			...["python3", "-c"],
+			"import os,sys\nos.setgroups([]); os.setresgid(7,7,7); os.setresuid(*map(int,sys.argv[1:4])); os.execv(sys.argv[4],sys.argv[4:])",
+			...[real, other, other].map(String),
+		];
+		expect(call(box, ["mount", name], { as: as(4242, USER) }).status).toBe(66);
+		expect(call(box, ["mount", name], { as: as(USER, 4242) }).status).toBe(0);
+		expect(call(box, ["umount", name]).status).toBe(0);
+		box.policy(policyText(box.images, "umount = yes"));
+		expect(call(box, ["mount", name]).status).toBe(66);
+		expect(call(box, ["mount", name], { as: ["env"] }).status).toBe(0);
 	});
 });
 
@@ -300,8 +337,8 @@ describe("46: a policy that is wrong or unsafe refuses everything", () => {
 	});
 });
 
-describe("47, 48: one answer for everything that is not permitted", () => {
-	it("images", async () => {
+describe("47 and 48: one answer for everything that is not permitted", () => {
+	it("47: images", async () => {
 		const box = await placed();
 		const image = box.path(`src/${name}.sqfs`);
 		makeImage(box.base, box.path("good.sqfs"), "good");
@@ -337,7 +374,7 @@ describe("47, 48: one answer for everything that is not permitted", () => {
 		expect(call(box, ["mount", name]).status).toBe(0);
 	});
 
-	it("mount points and the directories above", async () => {
+	it("48: mount points and the directories above", async () => {
 		const box = await placed();
 		const [place, above] = [box.path("src", name), box.path("src")];
 		const refused = (status = 66): void => {

@@ -81,9 +81,13 @@ function assertOwnNamespace(): void {
 
 const ready = new Set<string>();
 
+type Variant = "ksquash-helper" | "check-by-name" | "sanitized";
+/** KSQUASH_SANITIZED=1: the tests run the build under ASan and UBSan, as far as that is the same program. */
+const usual: Variant = process.env.KSQUASH_SANITIZED === "1" ? "sanitized" : "ksquash-helper";
+
 /** Builds it once, where it is not up to date; its path. */
-export function buildHelper(variant: "ksquash-helper" | "check-by-name" = "ksquash-helper"): string {
-	const flags = variant === "check-by-name" ? ["--check-by-name"] : [];
+export function buildHelper(variant: Variant = usual): string {
+	const flags = { "ksquash-helper": [], "check-by-name": ["--check-by-name"], sanitized: ["--sanitize"] }[variant];
 	if (!ready.has(variant)) {
 		execFileSync(process.execPath, [join(top, "scripts/build-helper.mjs"), ...flags], { stdio: "inherit" });
 	}

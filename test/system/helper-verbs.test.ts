@@ -68,7 +68,7 @@ describe("mount and umount", () => {
 		expect(mountsBelow(box.images)).toEqual([box.path("src/linux-6.1")]);
 	});
 
-	it("make one mount of forty requests at once, and one umount", async () => {
+	it('49: make one mount of forty requests at once, 39 times "already", and one umount', async () => {
 		const box = await sandbox();
 		box.place("linux-6.1");
 		const results = await callMany(box, ["mount", "linux-6.1"], 40);
