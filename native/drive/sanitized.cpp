@@ -1,5 +1,5 @@
-// For the sanitized build of the helper only: what it clears, the environment, would say this. A process that is
-// not dumpable cannot be searched for leaks.
+// For the sanitized build of the helper only: what it clears, the environment, would say this. A process that
+// is not dumpable cannot be searched for leaks.
 extern "C" __attribute__((visibility("default"), used)) const char* __asan_default_options() {
     return "detect_leaks=0:exitcode=99";
 }

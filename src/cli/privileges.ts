@@ -117,7 +117,9 @@ function helperLines({ program, installed, works, why, rules, policy }: HelperSt
 			current ? "this package's" : "not this package's (ksquash helper install)",
 			capable ? "" : "without capabilities",
 		];
-		lines.push(`version ${version}, ${state.filter(Boolean).join(", ")}, sha256 ${sha256}`);
+		lines.push(
+			`${version === undefined ? "" : `version ${version}, `}${state.filter(Boolean).join(", ")}, sha256 ${sha256}`,
+		);
 	}
 	for (const { rule, images, mountpoints, umount } of rules) {
 		lines.push(`rule ${rule} of ${policy}: images of ${images} on ${mountpoints}${umount ? ", umount" : ""}`);

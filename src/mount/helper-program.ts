@@ -46,6 +46,17 @@ export async function installedHelper(path: string): Promise<InstalledHelper | u
 	};
 }
 
+/** A warning for who runs with privilege: another helper than this package's is on this system. Undefined: none. */
+export async function otherHelper(place: { root: string; helper: string }): Promise<string | undefined> {
+	const path = place.helper;
+	const installed = place.root === "/" ? await readIfExists(path) : undefined;
+	const [source] = installed === undefined ? [] : await packagedPaths();
+	const own = source === undefined ? undefined : await readIfExists(source);
+	if (installed === undefined || own === undefined || installed.equals(own)) return undefined;
+	const sum = sha256(installed).slice(0, 16);
+	return `${path} is not this package's (sha256 ${sum}…): run ksquash helper install or ksquash boot enable again`;
+}
+
 /** Puts the package's executable there. Throws ERR_KSQUASH_NATIVE where the package has none. */
 export async function placeHelper(path: string): Promise<InstalledHelper> {
 	const [source] = await packagedPaths();

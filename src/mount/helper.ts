@@ -9,7 +9,6 @@
 import { basename } from "node:path";
 import { type ErrorCode, Exit, KsquashError } from "../errors.ts";
 import type { FileId } from "../system/native.ts";
-import { ownPackage } from "../system/package.ts";
 import { type Identity, run } from "../system/run.ts";
 import type { Mounted, Mounter } from "./mounter.ts";
 
@@ -47,12 +46,10 @@ const codes: Readonly<Record<number, readonly [ErrorCode, string?]>> = {
 export class HelperMounter implements Mounter {
 	readonly kind = "helper";
 	readonly #program: string;
-	#warn: ((message: string) => void) | undefined;
 
-	/** `program` is the installed helper; `warn` hears once when that is of another version than this package. */
-	constructor(program: string, warn?: (message: string) => void) {
+	/** `program` is the installed helper. */
+	constructor(program: string) {
 		this.#program = program;
-		this.#warn = warn;
 	}
 
 	async mount(image: string, target: string, { expect }: { expect?: FileId } = {}): Promise<Mounted> {
@@ -96,11 +93,6 @@ export class HelperMounter implements Mounter {
 
 	async #ask(verb: "mount" | "umount" | "status", target: string, doing: string): Promise<HelperAnswer> {
 		const answer = await askHelper<HelperAnswer>(this.#program, [verb, basename(target)]);
-		const { version } = ownPackage();
-		if (answer.version !== version) {
-			this.#warn?.(`${this.#program} is of version ${answer.version}, this is ${version}: ksquash helper install`);
-			this.#warn = undefined;
-		}
 		if (answer.status === Exit.ok) return answer;
 		const [code, hint] = codes[answer.status] ?? ["ERR_KSQUASH_INTERNAL"];
 		throw new KsquashError(code, `cannot ${doing}: the helper says: ${answer.message}`, {

@@ -10,6 +10,7 @@ import { which } from "../system/run.ts";
 import { DirectMounter } from "./direct.ts";
 import { FuseMounter, fuseProblem } from "./fuse.ts";
 import { HelperMounter, helperServes } from "./helper.ts";
+import { otherHelper } from "./helper-program.ts";
 
 /** By FUSE there is no device. */
 export interface Mounted extends Omit<MountResult, "device"> {
@@ -45,11 +46,13 @@ export interface Choice {
 export async function chooseMounter(probe: Probe, { place, fuse = "never", warn }: Choice = {}): Promise<Mounter> {
 	if (fuse === "always") return new FuseMounter();
 	const problem = mountProblem(probe);
+	const other = place && (await otherHelper(place));
+	if (other !== undefined) warn?.(other);
 	if (problem === undefined) return new DirectMounter();
 	const noFuse = fuse === "auto" ? await fuseProblem(probe) : problem;
 	if (problem.code === "ERR_KSQUASH_PRIVILEGE" && place?.root === "/" && which(place.helper) !== undefined) {
 		// Its own words are the better ones where nothing serves.
-		if (noFuse !== undefined || (await helperServes(place.helper))) return new HelperMounter(place.helper, warn);
+		if (noFuse !== undefined || (await helperServes(place.helper))) return new HelperMounter(place.helper);
 	}
 	if (noFuse === undefined) return new FuseMounter();
 	throw problem;

@@ -18,6 +18,7 @@ import {
 	revokeCapabilities,
 } from "../mount/helper-program.ts";
 import { attempt } from "../system/failure.ts";
+import { ownPackage } from "../system/package.ts";
 import { run } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 
@@ -30,7 +31,10 @@ export interface HelperInstallOptions extends CommonOptions {
 export interface HelperStatus {
 	program: string;
 	/** Absent where none is installed. */
-	installed?: InstalledHelper & { version: string };
+	installed?: InstalledHelper & {
+		/** Unknown where it is neither this package's nor this system's: then it is not run to ask it. */
+		version?: string;
+	};
 	policy: string;
 	/** Would it mount anything for the user who asks? */
 	works: boolean;
@@ -127,18 +131,14 @@ export async function helperStatus(options: CommonOptions = {}): Promise<HelperS
 	const base = { program: layout.helper, policy: layout.policyFile, rules: [] };
 	if (installed === undefined) return { ...base, works: false, why: "it is not installed (ksquash helper install)" };
 	if (layout.root !== "/") {
-		const { version } = await versionOf(layout.helper);
-		return { ...base, installed: { ...installed, version }, works: false, why: "it is another system's, below --root" };
+		const version = installed.current ? { version: ownPackage().version } : {};
+		const why = "it is another system's, below --root";
+		return { ...base, installed: { ...installed, ...version }, works: false, why };
 	}
 	const report = await askHelper<SelfReport>(layout.helper, ["status"]);
 	const { version, privilege, policy, rules } = report;
 	const why = privilege || policy || (rules.length === 0 ? "no rule of the policy permits anything to this user" : "");
 	return { ...base, installed: { ...installed, version }, works: why === "", ...(why ? { why } : {}), rules };
-}
-
-async function versionOf(program: string): Promise<{ version: string }> {
-	const { stdout } = await run(program, ["--version"]);
-	return { version: stdout.toString("utf8").trim().replace("ksquash-helper ", "") };
 }
 
 function assertRoot(): void {

@@ -8,6 +8,7 @@ import { byRelease, type Entry, leftovers, scan, withoutImage } from "../catalog
 import { type Layout, type ReleasePaths, releasePaths } from "../layout.ts";
 import { enabledInits, type Init } from "../mount/boot.ts";
 import { BOOT_RULE, hasRule, readPolicy } from "../mount/helper-policy.ts";
+import { otherHelper } from "../mount/helper-program.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.ts";
 import { statTarget, type TargetStatus } from "../system/native.ts";
@@ -59,7 +60,9 @@ interface Surroundings {
 }
 
 export async function status(options: CommonOptions = {}): Promise<Status> {
-	const { layout } = await openContext(options);
+	const { layout, warn } = await openContext(options);
+	const other = await otherHelper(layout);
+	if (other !== undefined) warn(other);
 	const link = await readLinkIfExists(layout.link);
 	const selected = link === undefined ? undefined : await followLink(layout, link);
 	const fstab = (await readIfExists(layout.fstab))?.toString("utf8") ?? "";

@@ -77,6 +77,8 @@ describe("helper install, status, uninstall", () => {
 		expect(await fileCapabilities(program)).toBeUndefined();
 		chmodSync(program, 0o755);
 		expect(box.ksquash(["doctor"]).stdout).toMatch(/helper .*not this package's/);
+		for (const words of [["status"], ["mount", "6.1"], ["umount", "6.1"]])
+			expect([words, box.ksquash(words).stderr]).toEqual([words, expect.stringContaining("not this package's")]);
 		const again = box.ksquash(["helper", "install", "--group", String(GROUP + 5)]);
 		expect(again.stdout).toMatch(/replace .*\n.*write .*\n.*give it/);
 		expect(box.ksquash(["helper", "status"], asUser(USER + 1, [GROUP + 5])).status).toBe(0);
@@ -110,6 +112,11 @@ describe("helper install, status, uninstall", () => {
 		expect(box.ksquash(["helper", "install", "--root", root, "--user", "0"]).status).toBe(0);
 		expect(readFileSync(root + policy, "utf8")).toContain("images = /usr/src\n");
 		expect([existsSync(root + program), existsSync(program), existsSync(policy)]).toEqual([true, false, false]);
+		const status = (): string => box.ksquash(["helper", "status", "--root", root]).stdout;
+		expect(status()).toMatch(/another system's.*\nversion \d/);
+		writeFileSync(root + program, "#!/bin/sh\ntouch /run/ksquash-was-run\n", { mode: 0o755 });
+		expect(status()).toMatch(/another system's.*\nnot this package's/);
+		expect(existsSync("/run/ksquash-was-run")).toBe(false);
 		expect(box.ksquash(["helper", "uninstall", "--root", root]).status).toBe(0);
 		expect(existsSync(`${root}/usr/libexec/ksquash`)).toBe(false);
 	});
