@@ -116,14 +116,16 @@ __ksquash_post_pkg_postinst() {
 		ewarn "  ksquash mount ${KV_FULL} && ksquash configure ${KV_FULL}"
 		return 0
 	fi
-	# A reinstall finds the config as its owner left it.
-	if [[ ! -s /usr/src/build-${KV_FULL}/.config ]] && ! __ksquash configure "${KV_FULL}"; then
+	if ! __ksquash_is_configured && ! __ksquash configure "${KV_FULL}"; then
 		ewarn "linux-${KV_FULL} is mounted, but not configured: ksquash configure ${KV_FULL}"
 		return 0
 	fi
 	__ksquash_wants_link && __ksquash select "${KV_FULL}"
 	return 0
 }
+
+# A reinstall finds the config as its owner left it. Kbuild's Makefile comes last: without it the configure was broken off.
+__ksquash_is_configured() { [[ -s /usr/src/build-${KV_FULL}/.config && -e /usr/src/build-${KV_FULL}/Makefile ]]; }
 
 __ksquash_wants_link() {
 	case $(__ksquash_setting portage_symlink) in

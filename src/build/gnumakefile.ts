@@ -16,6 +16,9 @@ export const GNUMAKEFILE = "GNUmakefile";
 export function gnuMakefile(release: string, source: string, root?: string): string {
 	return `# Made by ksquash. Says what to do when the kernel source is not mounted; the build itself is Kbuild's.
 ifeq ($(wildcard source/Makefile),)
+ifneq ($(wildcard ${source}/Makefile),)
+$(error this build directory was not configured to the end; run: ${ksquashCommand(`configure ${release}`, root)})
+endif
 $(error kernel source image is not mounted at ${source}; run: ${ksquashCommand(`mount ${release}`, root)})
 endif
 include Makefile

@@ -32,12 +32,26 @@ merge_image() {
 		rm -rf "$base/image"$mask
 	done
 	phase pkg_preinst preinst || return 1
-	tar -C "$base/image" -c . | tar -C "${ROOT:-/}" --keep-directory-symlink -xp || return 1
+	merge_files || return 1
 	replace_old "$PVR"
 	mkdir -p "$saved"
 	(cd "$base/image" && find . ! -name . | sort -r) >"$saved/CONTENTS"
 	bzip2 -c "$base/temp/environment" >"$saved/environment.bz2"
 	phase pkg_postinst postinst
+}
+
+# A link to a directory stays; a file comes whole or not at all (_movefile writes NAME#new first).
+merge_files() {
+	local path
+	find "$base/image" -mindepth 1 -printf '%P\n' | while IFS= read -r path; do
+		local from="$base/image/$path" to="${ROOT%/}/$path"
+		if [[ -d $from && ! -L $from ]]; then
+			mkdir -p "$to" || exit 1
+		elif ! { cp -a "$from" "$to#new" && mv -T "$to#new" "$to"; }; then
+			rm -f "$to#new"
+			exit 1
+		fi
+	done
 }
 
 # Binary packages: the image and the environment travel together.

@@ -35,6 +35,8 @@ describe("the hook", () => {
 		["twice", 3],
 		["unable", 13],
 		["linked", 8],
+		["signals", 35],
+		["full", 14],
 	])("%s: %i things are as they should be", (scenario, count) => {
 		const { good, bad, text } = play(scenario);
 		expect(bad, text).toEqual([]);

@@ -8,6 +8,7 @@ export here KERNEL=${KERNEL:-$here/../fixtures/small-kernel}
 export PKGDIR=/var/tmp/packages
 source "$1"
 source "$here/packages.sh"
+source "$here/failures.sh"
 src=/usr/src
 log=/run/portage.log
 
@@ -224,4 +225,4 @@ record() {
 }
 
 for scenario in ${SCENARIOS:-life neighbours links broken others elsewhere conventions
-	binaries masked twice unable linked}; do ("$scenario"); done
+	binaries masked twice unable linked signals full}; do ("$scenario"); done
