@@ -54,7 +54,7 @@ export {
 	portageSetting,
 	portageStatus,
 	portageUninstall,
-} from "./operations/portage.ts";
+} from "./operations/portage/index.ts";
 export { type RemoveOptions, type RemoveResult, remove } from "./operations/remove/index.ts";
 export { type SelectOptions, type SelectResult, select } from "./operations/select.ts";
 export { type ReleaseStatus, type Status, status } from "./operations/status.ts";

@@ -3,7 +3,7 @@
  */
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
-import type { PortageChange, PortageStatus } from "../operations/portage.ts";
+import type { PortageChange, PortageStatus } from "../operations/portage/index.ts";
 import { type CliContext, one } from "./context.ts";
 import { type Common, common, dryRun } from "./flags.ts";
 
@@ -35,7 +35,8 @@ const install = buildCommand<InstallFlags, [], CliContext>({
 				kind: "boolean",
 				optional: true,
 				withNegated: false,
-				brief: "Take out hook functions that pack and delete by themselves; a copy of the file is kept",
+				brief:
+					"Take out hook functions that pack and delete by themselves (a copy is kept), and take over what they left",
 			},
 		},
 	},
@@ -84,9 +85,10 @@ const setting = buildCommand<Common, [string], CliContext>({
 	docs: { brief: "A setting that the hook asks for", customUsage: ["[flags] NAME"] },
 });
 
-function change({ did, dryRun: planned }: PortageChange): string[] {
-	if (did.length === 0) return ["nothing to do"];
-	return planned ? ["would:", ...did.map((line) => `  ${line}`)] : did;
+function change({ did, left = [], dryRun: planned }: PortageChange): string[] {
+	const rest = left.length > 0 ? ["left to you:", ...left.map((line) => `  ${line}`)] : [];
+	if (did.length === 0) return ["nothing to do", ...rest];
+	return [...(planned ? ["would:", ...did.map((line) => `  ${line}`)] : did), ...rest];
 }
 
 function statusLines({ hooks, problems }: PortageStatus): string[] {

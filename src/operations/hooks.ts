@@ -1,7 +1,7 @@
 /**
  * The files under /etc/portage/env as they are: which have ksquash's block, and what is wrong or would go wrong.
  *
- * Owns: the words for it. Leaves to others: changing them (portage.ts).
+ * Owns: the words for it. Leaves to others: changing them (portage/).
  */
 
 import { readdir } from "node:fs/promises";
@@ -11,6 +11,7 @@ import type { Layout } from "../layout.ts";
 import { splitFile } from "../portage/block.ts";
 import { oldFunctions } from "../portage/original.ts";
 import { type InstalledPackage, installedPackages, privateMounts } from "../portage/packages.ts";
+import { ksquashCommand, shellWord } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { readIfExists } from "../system/files.ts";
 import { resolveInRoot } from "../system/native.ts";
@@ -78,15 +79,15 @@ function savedProblems({ name, hook }: InstalledPackage): string[] {
 }
 
 /** The start scripts that the script before ksquash wrote, one a version. */
-async function oldScripts(root: string): Promise<string[]> {
+export async function oldScripts(root: string): Promise<string[]> {
 	const directory = await resolveInRoot(root, "/etc/local.d");
 	const names = (await readdir(directory).catch(() => [])).filter((name) => /^mount-.+\.start$/.test(name));
 	const found: string[] = [];
 	for (const name of names) {
 		if (!/\.sqfs/.test(await text(join(directory, name)))) continue;
-		found.push(
-			`${join(directory, name)} mounts one image at boot: ksquash boot enable does it for all; then remove it`,
-		);
+		const path = join(directory, name);
+		const enable = ksquashCommand("boot enable", root);
+		found.push(`${path} mounts one image at boot: ${enable} does it for all; then: rm ${shellWord(path)}`);
 	}
 	return found;
 }

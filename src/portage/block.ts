@@ -2,7 +2,7 @@
  * The marked block of ksquash's in a file of /etc/portage/env: pure text.
  *
  * Owns: the marks, what is inside and outside of them, and whether a block is what this package would write.
- * Leaves to others: reading and writing the file (src/operations/portage.ts), the hook itself (share/gentoo).
+ * Leaves to others: reading and writing the file (src/operations/portage/index.ts), the hook itself (share/gentoo).
  */
 
 import { createHash } from "node:crypto";

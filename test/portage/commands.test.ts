@@ -1,7 +1,17 @@
 /** ksquash portage install, uninstall and status: one block comes and goes, and nothing else of a file changes. */
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { doctor, pack, portageInstall, portageStatus, portageUninstall } from "../../src/index.ts";
@@ -156,5 +166,43 @@ describe("what is there already", () => {
 		expect(problems.join("\n")).toMatch(/mount-6\.1\.7-gentoo\.start/);
 		expect(problems.join("\n")).toMatch(/mount-sandbox/);
 		expect(problems.join("\n")).not.toMatch(/nas/);
+	});
+
+	it("--migrate takes over build directories of the release's own source, and lists the rest with a command", async () => {
+		const scratch = scratchRoot();
+		const { root, path } = scratch;
+		placeTree(scratch);
+		await pack(smallRelease, { root });
+		rmSync(path(`usr/src/linux-${smallRelease}.sqfs.json`));
+		const [build, foreign] = [path(`usr/src/build-${smallRelease}`), path("usr/src/build-6.1.100-other")];
+		for (const directory of [build, foreign]) mkdirSync(directory);
+		writeFileSync(join(build, ".config"), "CONFIG_MINE=y\n");
+		writeFileSync(join(build, "vmlinux.o"), "");
+		symlinkSync(path(`usr/src/linux-${smallRelease}`), join(build, "source"));
+		const stamp = join(build, ".ksquash.json");
+		const planned = await portageInstall({ root, migrate: true, dryRun: true });
+		expect(planned.did.join("\n")).toContain(`take over ${build}`);
+		expect(existsSync(stamp)).toBe(false);
+		const { did, left = [] } = await portageInstall({ root, migrate: true });
+		expect(did.join("\n")).toContain(`take over ${build}`);
+		expect([existsSync(stamp), readFileSync(join(build, ".config"), "utf8")]).toEqual([true, "CONFIG_MINE=y\n"]);
+		expect(left.join("\n")).toMatch(/has no manifest: ksquash mount 6\.1\.99-small --root \S+ mounts it as it is/);
+		expect(readdirSync(foreign)).toEqual([]);
+		expect((await portageInstall({ root, migrate: true })).did).toEqual([]);
+	});
+
+	it("--migrate leaves a build directory that was made from another source", async () => {
+		const scratch = scratchRoot();
+		const { root, path } = scratch;
+		placeTree(scratch);
+		await pack(smallRelease, { root });
+		const build = path(`usr/src/build-${smallRelease}`);
+		mkdirSync(build);
+		writeFileSync(join(build, ".config"), "CONFIG_MINE=y\n");
+		symlinkSync(path("elsewhere"), join(build, "source"));
+		const { did, left = [] } = await portageInstall({ root, migrate: true });
+		expect(did.join("\n")).not.toContain("take over");
+		expect(left.join("\n")).toContain(`${build} cannot become a build directory`);
+		expect(readdirSync(build).toSorted()).toEqual([".config", "source"]);
 	});
 });

@@ -7,30 +7,33 @@
 
 import { lstat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { KsquashError } from "../errors.ts";
-import { splitFile, withBlock } from "../portage/block.ts";
-import { oldFunctions, withoutFunctions } from "../portage/original.ts";
-import { findPackages } from "../portage/packages.ts";
-import type { Settings } from "../settings.ts";
-import { attempt } from "../system/failure.ts";
-import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../system/files.ts";
-import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
-import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "./hooks.ts";
+import { KsquashError } from "../../errors.ts";
+import { splitFile, withBlock } from "../../portage/block.ts";
+import { oldFunctions, withoutFunctions } from "../../portage/original.ts";
+import { findPackages } from "../../portage/packages.ts";
+import type { Settings } from "../../settings.ts";
+import { attempt } from "../../system/failure.ts";
+import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../../system/files.ts";
+import { type CommonOptions, type Context, openContext, withLock } from "../context.ts";
+import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../hooks.ts";
+import { adoptOld } from "./migrate.ts";
 
-export type { PortageStatus } from "./hooks.ts";
+export type { PortageStatus } from "../hooks.ts";
 
 const LOCK = "portage";
 
 export interface PortageOptions extends CommonOptions {
 	/** CATEGORY/NAME, or a pattern as sys-kernel/*-sources; sys-kernel/gentoo-sources when absent. */
 	packages?: readonly string[] | undefined;
-	/** Take out hook functions that pack and delete by themselves (a copy of the file is kept). */
+	/** Take out hook functions that pack and delete by themselves (a copy of the file is kept), and take over what they left. */
 	migrate?: boolean | undefined;
 }
 
 export interface PortageChange {
 	/** What was done (with dryRun: what would be), one sentence each; empty when there was nothing to do. */
 	did: string[];
+	/** With migrate: what another script left and only a person can judge, each with the command for it. */
+	left?: string[];
 	dryRun: boolean;
 }
 
@@ -44,7 +47,9 @@ export async function portageInstall(options: PortageOptions = {}): Promise<Port
 		for (const name of packages) plans.push(await planFor(context, name, options.migrate ?? false));
 		const did: string[] = [];
 		for (const plan of plans) did.push(...(await carryOut(context, plan)));
-		return { did, dryRun: context.dryRun };
+		if (!options.migrate) return { did, dryRun: context.dryRun };
+		const adopted = await adoptOld(context);
+		return { did: [...did, ...adopted.did], left: adopted.left, dryRun: context.dryRun };
 	});
 }
 
