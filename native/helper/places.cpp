@@ -2,10 +2,14 @@
 #include "places.h"
 #include "../core/abi.h"
 #include "../core/loop.h"
+#include "../core/mountinfo.h"
 #include "../core/walk.h"
 
+#include <algorithm>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 namespace ksquash::helper {
 
@@ -15,12 +19,31 @@ SysError refused(const std::string& path, std::string reason) {
     return makeError(EPERM, "", path, "place", std::move(reason));
 }
 
+// Does a process of another user's serve this file system by FUSE? Then owners and modes are what that
+// process says. The kernel names the user among the options of the mount; virtiofs, of the same type, has
+// none.
+bool isServedByUser(int fd, const FileStat& stat) {
+    struct statfs system {};
+    if (fstatfs(fd, &system) != 0) {
+        return true;
+    }
+    auto rows = system.f_type == FUSE_SUPER_MAGIC ? readMountinfo() : std::vector<MountRow>();
+    return !rows || std::any_of(rows->begin(), rows->end(), [&](const MountRow& row) {
+        std::string options = row.superOptions + ",";
+        return makedev(row.deviceMajor, row.deviceMinor) == stat.key.dev &&
+               options.find("user_id=") != std::string::npos &&
+               options.find("user_id=0,") == std::string::npos;
+    });
+}
+
 // Why others than root could have made or could change this; empty when nobody else can.
-std::string whyUnsafe(const FileStat& stat) {
+std::string whyUnsafe(int fd, const FileStat& stat) {
     if (stat.uid != 0) {
         return "belongs to the user " + std::to_string(stat.uid);
     }
-    return (stat.mode & 022U) != 0 ? "can be written by others" : "";
+    return (stat.mode & 022U) != 0    ? "can be written by others"
+           : isServedByUser(fd, stat) ? "is served by a user's process (FUSE)"
+                                      : "";
 }
 
 Result<UniqueFd> openBeneath(int directory, const char* name, uint64_t flags, const std::string& path) {
@@ -44,7 +67,7 @@ Result<UniqueFd> openTrustedDirectory(std::string_view path) {
         if (!stat) {
             return stat.error();
         }
-        if (std::string why = whyUnsafe(*stat); !why.empty()) {
+        if (std::string why = whyUnsafe(here.get(), *stat); !why.empty()) {
             return refused(name, std::move(why));
         }
         if (rest.empty()) {
@@ -79,7 +102,7 @@ Result<size_t> readPolicy(const char* path, char* buffer) {
     if (!stat) {
         return stat.error();
     }
-    std::string why = stat->isRegular() ? whyUnsafe(*stat) : "is not a regular file";
+    std::string why = stat->isRegular() ? whyUnsafe(file->get(), *stat) : "is not a regular file";
     if (!why.empty()) {
         return refused(whole, std::move(why));
     }
@@ -101,7 +124,7 @@ Result<Image> openImageOf(const Rule& rule, int directory, const std::string& fi
     std::string why = !stat->isRegular()          ? "is not a regular file"
                       : stat->links != 1          ? "has another name, too (a hard link)"
                       : stat->size > rule.maxSize ? "is larger than the rule's max_size"
-                                                  : whyUnsafe(*stat);
+                                                  : whyUnsafe(fd->get(), *stat);
     if (!why.empty()) {
         return refused(path, std::move(why));
     }
@@ -120,7 +143,7 @@ Result<UniqueFd> openMountPoint(int directory, const std::string& name, const st
 }
 
 Status checkMountPoint(int fd, const FileStat& stat, const std::string& path) {
-    if (std::string why = whyUnsafe(stat); !why.empty()) {
+    if (std::string why = whyUnsafe(fd, stat); !why.empty()) {
         return refused(path, std::move(why));
     }
     auto directory = openDirectory(fd, ".", path);

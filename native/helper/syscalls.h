@@ -35,6 +35,7 @@ constexpr Allowed allowedCalls[] = {
     {SYS_prctl, 0, whole, 1, {PR_CAPBSET_READ}},
     {SYS_getxattr},
     {SYS_statfs},
+    {SYS_fstatfs},
     // Policy, places and images: nothing is written, and one directory made (boot).
     {abi::openat2Nr},
     {SYS_openat, 2, writing, 1, {O_RDONLY}},
