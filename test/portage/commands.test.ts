@@ -187,7 +187,13 @@ describe("what is there already", () => {
 		expect(did.join("\n")).toContain(`take over ${build}`);
 		expect([existsSync(stamp), readFileSync(join(build, ".config"), "utf8")]).toEqual([true, "CONFIG_MINE=y\n"]);
 		expect(left.join("\n")).toMatch(/has no manifest: ksquash mount 6\.1\.99-small --root \S+ mounts it as it is/);
+		expect(left.join("\n")).toContain("ksquash pack --replace --release 6.1.99-small TARBALL");
 		expect(readdirSync(foreign)).toEqual([]);
+		const saved = path("var/db/pkg/sys-kernel/gentoo-sources-6.1.99");
+		mkdirSync(saved, { recursive: true });
+		writeFileSync(join(saved, "CONTENTS"), `obj /usr/src/linux-${smallRelease}.sqfs 0123 1700000000\n`);
+		const owned = await portageInstall({ root, migrate: true });
+		expect(owned.left?.join("\n")).toContain("emerge --oneshot =sys-kernel/gentoo-sources-6.1.99");
 		expect((await portageInstall({ root, migrate: true })).did).toEqual([]);
 	});
 

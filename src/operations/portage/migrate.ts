@@ -6,10 +6,12 @@
  * release; its .config and objects stay as they are. Nothing else is changed: what only a person can judge is listed.
  */
 
+import { join, relative } from "node:path";
 import { checkDirectory, prepareDirectory } from "../../build/directory.ts";
 import { type Entry, scan } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { buildKey, buildName } from "../../layout.ts";
+import { ownerOf } from "../../portage/packages.ts";
 import { ksquashCommand } from "../../system/command-line.ts";
 import { type Build, buildsOf, findAllBuilds, isBelowRoot } from "../builds.ts";
 import { type Context, withLock } from "../context.ts";
@@ -28,7 +30,10 @@ export async function adoptOld(context: Context): Promise<Migration> {
 	const builds = await findAllBuilds(context.layout);
 	for (const entry of entries) {
 		const { release, paths } = entry;
-		const again = ksquashCommand(`pack --replace --release ${release} TARBALL`, paths.root);
+		// Portage's patches are in no tarball: what it installed only it can make again.
+		const owner = await ownerOf(paths.root, join("/", relative(paths.root, paths.image)));
+		const tarball = ksquashCommand(`pack --replace --release ${release} TARBALL`, paths.root);
+		const again = owner === undefined ? tarball : `emerge --oneshot =${owner}`;
 		if (entry.imageProblem !== undefined) {
 			result.left.push(`${paths.image} is no good image (${entry.imageProblem}): ${again}`);
 			continue;
