@@ -9,12 +9,11 @@ import { join, resolve } from "node:path";
 const root = resolve(import.meta.dirname, "..");
 const variant = process.argv.includes("--check-by-name") ? "KSQUASH_TEST_CHECK_BY_NAME" : undefined;
 const sanitize = process.argv.includes("--sanitize");
-const output = join(
-	root,
-	"build/helper",
-	sanitize ? "sanitized" : variant === undefined ? "ksquash-helper" : "check-by-name",
-);
-const objects = join(root, "build/helper", sanitize ? "objects-sanitized" : "objects");
+const given = process.argv.indexOf("--arch");
+const other = given === -1 || process.argv[given + 1] === process.arch ? "" : process.argv[given + 1];
+const name = sanitize ? "sanitized" : variant === undefined ? "ksquash-helper" : "check-by-name";
+const output = join(root, "build/helper", other, name);
+const objects = join(root, "build/helper", other, sanitize ? "objects-sanitized" : "objects");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 const core = [

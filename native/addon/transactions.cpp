@@ -21,19 +21,27 @@ Transactions::Transactions(Napi::Env env) : env_(env), context_(env, "ksquash") 
     uv_unref(reinterpret_cast<uv_handle_t*>(&done_));
     auto hook = [](napi_async_cleanup_hook_handle, void* self) { static_cast<Transactions*>(self)->end(); };
     napi_add_async_cleanup_hook(env, hook, this, &hook_);
-    thread_ = std::thread([this] { work(); });
+    auto body = [](void* self) -> void* {
+        static_cast<Transactions*>(self)->work();
+        return nullptr;
+    };
+    alone_ = thread_.start(body, this) != 0;
 }
 
 void Transactions::post(std::unique_ptr<Task> task, int64_t* block) {
+    if (alone_) { // no thread could be had (RLIMIT_NPROC): the pool's are there
+        (new PoolWorker(env_, std::move(task)))->Queue();
+        return;
+    }
     if (pending_++ == 0) {
         uv_ref(reinterpret_cast<uv_handle_t*>(&done_));
     }
     {
-        std::lock_guard<std::mutex> guard(mutex_);
+        Locked guard(mutex_);
         waiting_.push_back(Entry{std::move(task), block});
     }
     offered_.fetch_add(1, std::memory_order_release);
-    wake_.notify_one();
+    wake_.wakeOne();
 }
 
 // The next one of a row is asked for as soon as the last one's promise is settled: for that long this thread
@@ -49,34 +57,37 @@ void Transactions::work() {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr); // signals are the main thread's
-    std::unique_lock<std::mutex> lock(mutex_);
-    for (;;) {
-        lock.unlock();
-        lingerForNext();
-        lock.lock();
-        wake_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
-        if (ending_) {
-            return;
-        }
-        std::unique_ptr<Task> task = std::move(waiting_.front().task);
-        running_ = waiting_.front().block;
-        waiting_.pop_front();
-        ++taken_;
-        lock.unlock();
+    while (std::unique_ptr<Task> task = next()) {
         task->run();
-        lock.lock();
-        running_ = nullptr;
-        finished_.push_back(std::move(task));
-        lock.unlock();
+        {
+            Locked guard(mutex_);
+            running_ = nullptr;
+            finished_.push_back(std::move(task));
+        }
         uv_async_send(&done_);
-        lock.lock();
+        lingerForNext();
     }
+}
+
+std::unique_ptr<Task> Transactions::next() {
+    Locked guard(mutex_);
+    while (!ending_ && waiting_.empty()) {
+        wake_.wait(mutex_);
+    }
+    if (ending_) {
+        return nullptr;
+    }
+    std::unique_ptr<Task> task = std::move(waiting_.front().task);
+    running_ = waiting_.front().block;
+    waiting_.pop_front();
+    ++taken_;
+    return task;
 }
 
 void Transactions::settle() {
     std::vector<std::unique_ptr<Task>> tasks;
     {
-        std::lock_guard<std::mutex> guard(mutex_);
+        Locked guard(mutex_);
         tasks.swap(finished_);
     }
     for (const std::unique_ptr<Task>& task : tasks) {
@@ -94,13 +105,13 @@ void Transactions::settle() {
 // not.
 void Transactions::end() {
     {
-        std::lock_guard<std::mutex> guard(mutex_);
+        Locked guard(mutex_);
         ending_ = true;
         if (running_ != nullptr) {
             Control(running_).cancel();
         }
     }
-    wake_.notify_one();
+    wake_.wakeOne();
     thread_.join();
     waiting_.clear();
     finished_.clear();

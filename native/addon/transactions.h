@@ -3,13 +3,11 @@
 // the program. One warm thread that nobody contends for is quicker than the pool, too (bench/mount).
 #pragma once
 
+#include "../core/threads.h"
 #include "verbs.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
-#include <thread>
 #include <uv.h>
 #include <vector>
 
@@ -51,6 +49,8 @@ class Transactions {
     ~Transactions() = default;
     void work();
     void lingerForNext();
+    // The oldest that waits, waited for; null when the environment ends.
+    std::unique_ptr<Task> next();
     void settle();
     void end();
 
@@ -59,15 +59,16 @@ class Transactions {
     uv_async_t done_{}; // keeps the event loop going while there is work
     size_t pending_ = 0;
     napi_async_cleanup_hook_handle hook_ = nullptr;
-    std::mutex mutex_; // for what follows
-    std::condition_variable wake_;
+    Mutex mutex_; // for what follows
+    Condition wake_;
     std::deque<Entry> waiting_;
     std::vector<std::unique_ptr<Task>> finished_;
     int64_t* running_ = nullptr; // the block of what is done just now
     bool ending_ = false;
     std::atomic<size_t> offered_ = 0;
     size_t taken_ = 0; // the thread's own
-    std::thread thread_;
+    Thread thread_;
+    bool alone_ = false; // there is no such thread
 };
 
 // The environment's, made at first use.

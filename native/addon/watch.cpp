@@ -1,12 +1,11 @@
 // Each watch has a thread of its own, which waits in the core; what it finds is called back on the main
 // thread. It ends when told so, or when it fails, or with the environment.
+#include "../core/threads.h"
 #include "verbs.h"
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <sys/eventfd.h>
-#include <thread>
 #include <unistd.h>
 
 namespace ksquash::addon {
@@ -28,20 +27,30 @@ class Watch {
     ~Watch() {
         leave(token_);
         stop();
-        if (thread_.joinable()) {
-            thread_.join();
-        }
+        thread_.join();
     }
 
     void start(Napi::ThreadSafeFunction callback) {
-        thread_ = std::thread([this, callback = std::move(callback)]() mutable { run(callback); });
+        callback_ = std::move(callback);
+        auto body = [](void* self) -> void* {
+            static_cast<Watch*>(self)->run();
+            return nullptr;
+        };
+        if (int code = thread_.start(body, this); code != 0) {
+            auto* error =
+                new Changes(makeError(code, "pthread_create", {}, "watch", "no thread could be had"));
+            if (callback_.NonBlockingCall(error, deliver) != napi_ok) {
+                delete error;
+            }
+            callback_.Release();
+        }
     }
     uint32_t token() const { return token_; }
     const char* way() const { return opened_.watcher->way(); }
 
     // By number, since JavaScript may ask for an end after the end.
     static void stop(uint32_t token) {
-        std::lock_guard<std::mutex> guard(mutex());
+        Locked guard(mutex());
         if (auto found = all().find(token); found != all().end()) {
             found->second->stop();
         }
@@ -54,18 +63,18 @@ class Watch {
         (void)!write(opened_.stop.get(), &one, sizeof(one));
     }
 
-    void run(Napi::ThreadSafeFunction& callback) const {
+    void run() {
         bool going = true;
         while (going) {
             auto* changes = new Changes(opened_.watcher->wait(opened_.stop.get()));
             going = static_cast<bool>(*changes);
             bool empty = going && (*changes)->empty();
-            if (empty || callback.BlockingCall(changes, deliver) != napi_ok) {
+            if (empty || callback_.BlockingCall(changes, deliver) != napi_ok) {
                 delete changes;
                 going = going && empty; // anything but "ok": the environment is closing
             }
         }
-        callback.Release();
+        callback_.Release();
     }
 
     static void deliver(Napi::Env env, Napi::Function function, Changes* changes) {
@@ -80,8 +89,8 @@ class Watch {
         }
     }
 
-    static std::mutex& mutex() {
-        static std::mutex instance;
+    static Mutex& mutex() {
+        static Mutex instance;
         return instance;
     }
     static std::map<uint32_t, Watch*>& all() {
@@ -90,18 +99,19 @@ class Watch {
     }
     static uint32_t enter(Watch* watch) {
         static uint32_t last = 0;
-        std::lock_guard<std::mutex> guard(mutex());
+        Locked guard(mutex());
         all().emplace(++last, watch);
         return last;
     }
     static void leave(uint32_t token) {
-        std::lock_guard<std::mutex> guard(mutex());
+        Locked guard(mutex());
         all().erase(token);
     }
 
     Opened opened_;
     uint32_t token_;
-    std::thread thread_;
+    Napi::ThreadSafeFunction callback_;
+    Thread thread_;
 };
 
 Result<Opened> openWatch(bool onlyTable) {

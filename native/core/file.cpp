@@ -35,8 +35,9 @@ namespace {
 // Before 5.8 statx does not tell a mount's root; every mount that matters here has a device of its own.
 bool differsFromParent(int dir, const char* name, dev_t device) {
     std::string parent = std::string(name) + (*name == '\0' ? ".." : "/..");
-    struct stat stat {};
-    return fstatat(dir, parent.c_str(), &stat, AT_SYMLINK_NOFOLLOW) == 0 && stat.st_dev != device;
+    struct statx raw {};
+    return statx(dir, parent.c_str(), AT_SYMLINK_NOFOLLOW, 0, &raw) == 0 &&
+           makedev(raw.stx_dev_major, raw.stx_dev_minor) != device;
 }
 
 Result<FileStat> callStatx(int dir, const char* name, int flags, std::string_view path) {

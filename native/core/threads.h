@@ -39,10 +39,36 @@ class Condition {
     Condition& operator=(const Condition&) = delete;
     ~Condition() { pthread_cond_destroy(&raw_); }
     void wait(Mutex& mutex) { pthread_cond_wait(&raw_, &mutex.raw_); }
+    void wakeOne() { pthread_cond_signal(&raw_); }
     void wakeAll() { pthread_cond_broadcast(&raw_); }
 
   private:
     pthread_cond_t raw_ = PTHREAD_COND_INITIALIZER;
+};
+
+// One thread for one function, or none where no more can be had. Joined at the end, if not before.
+class Thread {
+  public:
+    Thread() = default;
+    Thread(const Thread&) = delete;
+    Thread& operator=(const Thread&) = delete;
+    ~Thread() { join(); }
+    // 0 or an errno. `context` must outlive the thread.
+    int start(void* (*body)(void*), void* context) {
+        int code = pthread_create(&raw_, nullptr, body, context);
+        running_ = code == 0;
+        return code;
+    }
+    void join() {
+        if (running_) {
+            pthread_join(raw_, nullptr);
+            running_ = false;
+        }
+    }
+
+  private:
+    pthread_t raw_{};
+    bool running_ = false;
 };
 
 // Lets at most `places` threads through at a time.
