@@ -32,7 +32,7 @@ const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undef
 const compiler = process.env.CXX ?? "g++";
 const flags = [
 	...["-std=c++20", "-Os", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections"],
-	...["-fstack-protector-strong", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"],
+	...["-fstack-protector-strong", "-fPIE", "-D_GLIBCXX_ASSERTIONS", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"],
 	// The sanitizers do not see through the checked variants of the C library's functions.
 	...(sanitize ? [...sanitizers, "-g", "-DKSQUASH_SANITIZED"] : ["-D_FORTIFY_SOURCE=2"]),
 	...["-Wall", "-Wextra", "-Wconversion", "-Wno-restrict", `-DKSQUASH_VERSION="${version}"`],
@@ -77,7 +77,7 @@ if (
 	};
 	await Promise.all(Array.from({ length: availableParallelism() }, worker));
 	const link = [
-		...(sanitize ? sanitizers : ["-static", "-s", "-Wl,--gc-sections,-z,relro,-z,now"]),
+		...(sanitize ? sanitizers : ["-static-pie", "-s", "-Wl,--gc-sections,-z,relro,-z,now"]),
 		...units.map(({ object }) => object),
 		"-o",
 		output,
