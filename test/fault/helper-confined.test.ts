@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { asUser, buildHelper, placeProgram, policyText, sandbox, USER } from "../support/helper.ts";
-import { mountsBelow } from "../support/scratch.ts";
+import { loopsBelow, mountsBelow } from "../support/scratch.ts";
 import { syslogLines } from "../support/syslog.ts";
 import { traced, tracedAs } from "../support/trace.ts";
 
@@ -65,6 +65,32 @@ it("is on while the helper works, with no_new_privs, for a user; to be stopped a
 	}
 	release();
 	expect(await ended).toEqual([0, null]);
+});
+
+it("does its work, or none, when its caller lowers its limits or signals it under way", async () => {
+	const box = await sandbox();
+	box.place(name);
+	const attacks = [
+		'prlimit --pid "$1" --nofile=3:3 --fsize=0:0 --as=1000000:1000000 --stack=8192:8192',
+		'kill -TERM "$1"',
+		'kill -XFSZ "$1"; kill -PIPE "$1"; prlimit --pid "$1" --nofile=4:4',
+	];
+	for (const attack of attacks) {
+		const release = await holdLoops();
+		const [file = "", ...words] = [...asUser(), box.program, "mount", name];
+		const helper = spawn(file, words, { stdio: "ignore" });
+		const ended = once(helper, "close");
+		while (!/^Seccomp:\t2$/m.test(readFileSync(`/proc/${helper.pid}/status`, "utf8"))) execFileSync("sleep", ["0.02"]);
+		execFileSync("sleep", ["0.1"]);
+		const [shell = "", ...rest] = [...asUser(), "sh", "-c", attack, "sh", String(helper.pid)];
+		expect([attack, spawnSync(shell, rest, { encoding: "utf8" }).stderr]).toEqual([attack, ""]);
+		release();
+		const [status] = (await ended) as [number | null];
+		const mounts = mountsBelow(box.images);
+		expect([attack, mounts.length]).toEqual([attack, status === 0 ? 1 : 0]);
+		expect([attack, loopsBelow(box.base).length]).toEqual([attack, mounts.length]);
+		for (const mount of mounts) execFileSync("umount", [mount]);
+	}
 });
 
 describe("what it lets through", () => {
