@@ -65,7 +65,10 @@ async function assertTrusted(file: FileHandle, path: string, trusted: readonly n
 
 async function readText(file: FileHandle, path: string, signal: AbortSignal | undefined): Promise<Buffer> {
 	const head = await readUpTo(file, 4096, signal);
-	const regular = (await file.stat()).isFile();
+	const stats = await file.stat();
+	const regular = stats.isFile();
+	// A file may be empty; a pipe without a byte is what a command leaves that failed, or that nobody started.
+	if (head.length === 0 && stats.isFIFO()) throw unusable(path, "nothing came out of this pipe");
 	const packing = packingOf(head);
 	try {
 		if (packing !== undefined) return await textOf(unpacked(following(file, head, signal), packing, signal), path);
