@@ -133,6 +133,14 @@ describe("the tarball", () => {
 		expect(packed.size).toBeLessThan(1_600_000);
 	});
 
+	it.each([
+		["publint", ["run", "--strict"]],
+		["attw", ["--profile", "esm-only"]],
+	])("is in order for %s", (program, words) => {
+		const ran = spawnSync(join(top, "node_modules/.bin", program), [...words, tarball], { encoding: "utf8" });
+		expect(ran, ran.stdout + ran.stderr).toMatchObject({ status: 0 });
+	});
+
 	it("has no dependency and no script that an installation runs", () => {
 		const manifest = JSON.parse(readFileSync(join(top, "package.json"), "utf8"));
 		for (const kind of ["dependencies", "optionalDependencies", "peerDependencies"])
