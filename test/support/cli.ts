@@ -21,11 +21,17 @@ export interface CliOptions {
 	onStart?: (pid: number) => void;
 }
 
+/** What scripts/sanitize.sh loads into every process: the add-on that it built needs it. */
+const preloaded = ["LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS"].flatMap((name) => {
+	const value = process.env[name];
+	return value === undefined ? [] : [[name, value]];
+});
+
 export async function cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
 	const child = spawn(process.execPath, [cliPath, ...args], {
 		stdio: ["ignore", "pipe", "pipe"],
 		cwd: options.cwd ?? "/",
-		env: { PATH: process.env.PATH, ...options.env },
+		env: { PATH: process.env.PATH, ...Object.fromEntries(preloaded), ...options.env },
 	});
 	let stdout = "";
 	let stderr = "";
