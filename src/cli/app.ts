@@ -8,6 +8,7 @@ import { buildApplication, ExitCode, run, type StricliDynamicCommandContext, tex
 import { Exit, KsquashError } from "../errors.ts";
 import { ownPackage } from "../system/package.ts";
 import { routes } from "./commands.ts";
+import { ASK, propose } from "./completion.ts";
 import { type CliContext, statusOf } from "./context.ts";
 import { errorJson, errorLines } from "./text.ts";
 
@@ -54,10 +55,14 @@ export async function main(argv: readonly string[]): Promise<number> {
 		localization: { text },
 		determineExitCode: statusOf,
 	});
+	const context: CliContext = { process, signal: interrupt.signal, passThrough, status: 0 };
+	if (argv[0] === ASK) {
+		await propose(app, argv.slice(1), context);
+		return 0;
+	}
 	if (dashes !== -1 && own[0] !== "pack" && own[0] !== "install") {
 		return refuse(own, "only pack and install take mksquashfs options behind --");
 	}
-	const context: CliContext = { process, signal: interrupt.signal, passThrough, status: 0 };
 	// Its type of process.exitCode lacks undefined, which Node's has (exactOptionalPropertyTypes).
 	await run(app, own, context as StricliDynamicCommandContext<CliContext>);
 	if (signalled !== 0) return signalled;

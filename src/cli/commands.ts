@@ -2,7 +2,8 @@
  * The one table of commands: names, arguments, flags, help with examples. Each command's code is loaded when it runs.
  */
 
-import { buildCommand, buildRouteMap } from "@stricli/core";
+import { buildChoiceParser, buildCommand, buildRouteMap } from "@stricli/core";
+import { type Shell, shells } from "./completion.ts";
 import { config } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import {
@@ -20,9 +21,20 @@ import {
 import { portage } from "./portage.ts";
 import { boot, helper } from "./privileges.ts";
 
+/** For the shell's completion: the releases of the running system. */
+async function knownReleases(partial: string): Promise<string[]> {
+	const { releases: rows } = await (await import("../index.ts")).status();
+	return rows.map(({ release }) => release).filter((release) => release.startsWith(partial));
+}
+
 const releases = {
 	kind: "array",
-	parameter: { brief: "A release, as ksquash status shows it", parse: String, placeholder: "release" },
+	parameter: {
+		brief: "A release, as ksquash status shows it",
+		parse: String,
+		placeholder: "release",
+		proposeCompletions: knownReleases,
+	},
 } as const;
 
 const source = {
@@ -210,6 +222,27 @@ const doctor = buildCommand<Common, [], CliContext>({
 	},
 });
 
+const completion = buildCommand<object, [Shell], CliContext>({
+	loader: async () => (await import("./completion.ts")).completion,
+	parameters: {
+		positional: {
+			kind: "tuple",
+			parameters: [
+				{
+					brief: shells.join(", "),
+					parse: buildChoiceParser(shells),
+					placeholder: "shell",
+					proposeCompletions: (partial) => shells.filter((shell) => shell.startsWith(partial)),
+				},
+			],
+		},
+	},
+	docs: {
+		brief: "Print the lines that let a shell complete commands, flags and releases",
+		customUsage: [{ input: "bash >/etc/bash_completion.d/ksquash", brief: "For every user of bash" }],
+	},
+});
+
 export const routes = buildRouteMap({
 	routes: {
 		install,
@@ -226,6 +259,7 @@ export const routes = buildRouteMap({
 		helper,
 		boot,
 		portage,
+		completion,
 	},
 	docs: {
 		brief: "Keeps a kernel source tree as one mounted squashfs image, with a writable build directory beside it",
