@@ -2,8 +2,7 @@
  * The one table of commands: names, arguments, flags, help with examples. Each command's code is loaded when it runs.
  */
 
-import { buildChoiceParser, buildCommand, buildRouteMap } from "@stricli/core";
-import { type Shell, shells } from "./completion.ts";
+import { buildCommand, buildRouteMap } from "@stricli/core";
 import { config } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import {
@@ -20,12 +19,7 @@ import {
 } from "./flags.ts";
 import { portage } from "./portage.ts";
 import { boot, helper } from "./privileges.ts";
-
-/** For the shell's completion: the releases of the running system. */
-async function knownReleases(partial: string): Promise<string[]> {
-	const { releases: rows } = await (await import("../index.ts")).status();
-	return rows.map(({ release }) => release).filter((release) => release.startsWith(partial));
-}
+import { completion, knownReleases } from "./shells.ts";
 
 const releases = {
 	kind: "array",
@@ -219,27 +213,6 @@ const doctor = buildCommand<Common, [], CliContext>({
 	docs: {
 		brief: "What this machine lacks, and the line that mends it",
 		customUsage: ["[flags]"],
-	},
-});
-
-const completion = buildCommand<object, [Shell], CliContext>({
-	loader: async () => (await import("./completion.ts")).completion,
-	parameters: {
-		positional: {
-			kind: "tuple",
-			parameters: [
-				{
-					brief: shells.join(", "),
-					parse: buildChoiceParser(shells),
-					placeholder: "shell",
-					proposeCompletions: (partial) => shells.filter((shell) => shell.startsWith(partial)),
-				},
-			],
-		},
-	},
-	docs: {
-		brief: "Print the lines that let a shell complete commands, flags and releases",
-		customUsage: [{ input: "bash >/etc/bash_completion.d/ksquash", brief: "For every user of bash" }],
 	},
 });
 

@@ -6,9 +6,7 @@
 
 import { proposeCompletions, type StricliDynamicCommandContext } from "@stricli/core";
 import type { CliContext } from "./context.ts";
-
-export const shells = ["bash", "zsh", "fish"] as const;
-export type Shell = (typeof shells)[number];
+import type { Shell } from "./shells.ts";
 
 /** The word by which a shell asks; no command, so that help does not show it. */
 export const ASK = "__complete";
