@@ -7,10 +7,11 @@ cd "$(dirname "$0")/.."
 more=
 case " $* " in *" boot"*) more="qemu-system-x86 mmdebstrap cpio" ;; esac
 # The cross compiler, and libatomic1 for Node 26.
-case " $* " in *" package"*) more="$more g++-aarch64-linux-gnu qemu-user-static libatomic1" ;; esac
+case " $* " in *" package"*) more="$more g++-aarch64-linux-gnu qemu-user-static libatomic1 cmake" ;; esac
 # shellcheck disable=SC2086 # a list of words
 sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime zsh fish mandoc $more
 
+certificates=${NODE_EXTRA_CA_CERTS-}
 unset NODE_EXTRA_CA_CERTS
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -38,7 +39,10 @@ run_part() {
 	main) part main test/main ;;
 	package)
 		node scripts/prebuilds.mjs x64 arm64
+		# npm fetches the Nodes, through a proxy of this machine's where there is one.
+		[ -z "$certificates" ] || export NODE_EXTRA_CA_CERTS="$certificates"
 		part package test/package
+		unset NODE_EXTRA_CA_CERTS
 		;;
 	boot) part boot test/boot ;;
 	*)

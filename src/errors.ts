@@ -47,7 +47,7 @@ const table = {
 	ERR_KSQUASH_TOOL_MISSING: [Exit.unavailable, "ksquash doctor names the package to install"],
 	ERR_KSQUASH_TOOL_FAILED: [Exit.software, "the tool's last lines are above"],
 	ERR_KSQUASH_KERNEL: [Exit.unavailable, "ksquash doctor says what the running kernel lacks"],
-	ERR_KSQUASH_NATIVE: [Exit.unavailable, "build it with: npm run build:native"],
+	ERR_KSQUASH_NATIVE: [Exit.unavailable, "ksquash doctor prints the lines that build it"],
 	ERR_KSQUASH_EXISTS: [Exit.cannotCreate, "--replace packs it anew and keeps the old image until the new one is safe"],
 	ERR_KSQUASH_OCCUPIED: [Exit.cannotCreate, "move what is there away, or name another place"],
 	ERR_KSQUASH_NO_SPACE: [Exit.cannotCreate, "make room, or put the image on another file system"],

@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KsquashError } from "../errors.ts";
+import { shellWord } from "./command-line.ts";
 import type { Addon, Control } from "./native-binding.ts";
 import { nativeError, type RawError } from "./native-error.ts";
 import type { LongWork, NativePath } from "./native-types.ts";
@@ -48,7 +49,21 @@ export function addon(): Addon {
 	const machine = `${process.platform}-${process.arch}, libc ${libc}, Node ${process.version}`;
 	throw new KsquashError("ERR_KSQUASH_NATIVE", `cannot load the native add-on (${machine}): ${notes.join("; ")}`, {
 		notes,
+		hint: `where no prebuilt one fits, build it: ${buildLines(root).join(" && ")}`,
 	});
+}
+
+/** What builds the add-on where it is looked for: a C++20 compiler, cmake, and the headers beside this node. */
+function buildLines(root: string): string[] {
+	const at = '"$HOME/ksquash-build"';
+	const headers = shellWord(join(dirname(dirname(process.execPath)), "include/node"));
+	const place = shellWord(root);
+	return [
+		`npm install --prefix ${at} node-addon-api@8.9.2`,
+		`NODE_PATH=${at}/node_modules cmake -S ${place} -B ${at}/out -DCMAKE_JS_INC=${headers}`,
+		`cmake --build ${at}/out --parallel --target ksquash`,
+		`install -D ${at}/out/ksquash.node ${place}/build/Release/ksquash.node`,
+	];
 }
 
 /** A path for the add-on. A NUL would end it early: refused like Node's fs does. */

@@ -14,7 +14,7 @@ import {
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { which } from "../../src/system/run.ts";
@@ -214,6 +214,28 @@ export async function up(release: string): Promise<MountOutcome | undefined> {
 		writeFileSync(join(place, "package.json"), '{ "type": "module" }');
 		const ran = spawnSync(join(top, "node_modules/.bin/tsc"), ["-p", place], { encoding: "utf8" });
 		expect(ran, ran.stdout).toMatchObject({ status: 0 });
+	});
+});
+
+describe("where no prebuilt add-on fits", () => {
+	it("says so, and the lines that it prints build one from what is in the package", { timeout: 600_000 }, () => {
+		const home = join(scratch, "unfit");
+		mkdirSync(home);
+		execFileSync("tar", ["-xzf", tarball, "-C", home]);
+		const directory = join(home, "package");
+		rmSync(join(directory, "prebuilds"), { recursive: true });
+		// A home of its own; how this machine reaches the registry stays as it is.
+		const env = { ...process.env, HOME: home, npm_config_userconfig: join(homedir(), ".npmrc") };
+		const cli = (...words: string[]) =>
+			spawnSync(process.execPath, [join(directory, "dist/cli/main.js"), ...words], { env, encoding: "utf8" });
+		const before = cli("doctor", "--json");
+		expect(before.status).toBe(69);
+		const { error } = JSON.parse(before.stdout) as { error: { code: string; hint: string } };
+		expect(error.code).toBe("ERR_KSQUASH_NATIVE");
+		const lines = error.hint.replace(/^[^:]*: /, "");
+		const built = spawnSync("sh", ["-ec", lines], { env, encoding: "utf8" });
+		expect(built, built.stderr).toMatchObject({ status: 0 });
+		expect(cli("doctor", "--json").stdout).toContain('"checks"');
 	});
 });
 
