@@ -91,9 +91,9 @@ function change({ did, left = [], dryRun: planned }: PortageChange): string[] {
 	return [...(planned ? ["would:", ...did.map((line) => `  ${line}`)] : did), ...rest];
 }
 
-function statusLines({ hooks, problems }: PortageStatus): string[] {
+function statusLines({ hooks, problems }: PortageStatus, command: (words: string) => string): string[] {
 	const lines = hooks.map(({ package: name, path, version }) => `${name}: hook of ksquash ${version} in ${path}`);
-	const first = hooks.length === 0 ? ["Portage has no hook of ksquash's (ksquash portage install)"] : lines;
+	const first = hooks.length === 0 ? [`Portage has no hook of ksquash's (${command("portage install")})`] : lines;
 	return [...first, ...problems.map((line) => `  ${line}`)];
 }
 

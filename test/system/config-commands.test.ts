@@ -83,6 +83,11 @@ describe("config merge", () => {
 		expect(readdirSync(scratch.path("in"))).toEqual(["a", "b"]);
 	});
 
+	test("a directory where a config should be is missing input", async () => {
+		const scratch = scratchRoot();
+		const { status, stderr } = await config(scratch, "merge", scratch.root);
+		expect({ status, stderr }).toMatchObject({ status: 66, stderr: expect.stringMatching(/EISDIR[^]*check the path/) });
+	});
 	test("refused: a fragment as the output, a link that leads nowhere, a directory, a device", async () => {
 		const scratch = scratchRoot();
 		put(scratch, "a", "CONFIG_A=y\n");
