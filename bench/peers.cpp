@@ -1,10 +1,13 @@
 // What the add-on is measured against, each printing its microseconds, one line a cycle:
-//   peers bare IMAGE TARGET COUNT        loop device and mount with no check and no lock: the limit
-//   peers read IMAGE TARGET COUNT        the same, and the first entry read through the mount, as a user of
-//   it would peers spawn IMAGE TARGET COUNT       mount(8) and umount(8) by posix_spawn(3) peers bare-many
-//   IMAGE DIRECTORY N    bare on N targets below a directory, one line for all, then unmounted peers
-//   spawn-many IMAGE DIRECTORY N   N mount(8) at once, likewise peers run COUNT PROGRAM ARGUMENT…    any
-//   program by posix_spawn(3), its output thrown away
+//
+//   peers bare IMAGE TARGET COUNT       loop device and mount with no check and no lock: the limit
+//   peers read IMAGE TARGET COUNT       the same, and the first entry read through the mount, as by a user of
+//   it peers steps IMAGE TARGET COUNT      SET_FD, SET_STATUS64, mount(2), umount2, CLR_FD: node-loopdev's
+//   calls peers bare-many IMAGE DIRECTORY N   bare on N targets, one line for all, then unmounted peers spawn
+//   IMAGE TARGET COUNT      mount(8) and umount(8) by posix_spawn(3) peers spawn-many IMAGE DIRECTORY N  N
+//   mount(8) at once, one line for all, then unmounted peers run COUNT PROGRAM ARGUMENT…   any program by
+//   posix_spawn(3), its output thrown away peers run-each N PROGRAM ARGUMENT…  N times, one line for all; %
+//   is 0, 1, 2 … in the arguments
 #include "../native/core/abi.h"
 #include "../native/core/sys.h"
 
@@ -103,6 +106,20 @@ void finish(pid_t pid) {
     }
 }
 
+void runEach(int count, const std::vector<std::string>& words) {
+    long long begin = nowMicros();
+    for (int i = 0; i < count; ++i) {
+        std::vector<std::string> command = words;
+        for (std::string& word : command) {
+            if (size_t at = word.find('%'); at != std::string::npos) {
+                word.replace(at, 1, std::to_string(i));
+            }
+        }
+        finish(start(std::move(command)));
+    }
+    printf("%lld\n", nowMicros() - begin);
+}
+
 std::vector<std::string> mountCommand(const char* image, const std::string& target) {
     return {"mount", "-t", "squashfs", "-o", "loop,ro", image, target};
 }
@@ -181,6 +198,8 @@ int main(int argc, char** argv) {
             finish(start({argv + 3, argv + argc}));
             printf("%lld\n", nowMicros() - begin);
         }
+    } else if (what == "run-each" && argc > 3) {
+        runEach(atoi(argv[2]), {argv + 3, argv + argc});
     } else if (argc == 5) {
         cycle(what, argv[2], argv[3], atoi(argv[4]));
     } else {

@@ -46,6 +46,18 @@ const files: Readonly<Record<Init, Readonly<Record<string, string>>>> = {
 			"last",
 		),
 	},
+	openrc: openrc(),
+	"local.d": {
+		...openrc(),
+		// What Debian's package leaves out of OpenRC: as it is documented in its README of local.d.
+		"etc/init.d/local": service(
+			"after *",
+			...["start", "stop"].map(
+				(verb) =>
+					`${verb}() {\n\tfor f in /etc/local.d/*.${verb}; do [ ! -x "$f" ] || "$f" >/run/local.${verb} 2>&1; done\n}`,
+			),
+		),
+	},
 };
 
 const links: Readonly<Record<Init, Readonly<Record<string, string>>>> = {
@@ -53,10 +65,37 @@ const links: Readonly<Record<Init, Readonly<Record<string, string>>>> = {
 		"etc/systemd/system/multi-user.target.wants/witness-stopped.service": "../witness-stopped.service",
 		"etc/systemd/system/sysinit.target.wants/witness-last.service": "../witness-last.service",
 	},
+	openrc: openrcLinks(),
+	"local.d": { ...openrcLinks(), "etc/runlevels/default/local": "/etc/init.d/local" },
 };
 
 function unit(order: string, name: string): string {
 	return `[Unit]\n${order}\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/usr/local/sbin/witness ${name}\n`;
+}
+
+function service(depend: string, ...functions: string[]): string {
+	return `#!/sbin/openrc-run\ndepend() {\n\t${depend}\n}\n${functions.join("\n")}\n`;
+}
+
+function openrc(): Record<string, string> {
+	const witness = (name: string): string => `/usr/local/sbin/witness ${name}`;
+	return {
+		"usr/local/sbin/serial": `#!/bin/sh\n${loginWitness}\nexec /sbin/agetty -L ttyS0 115200 vt100\n`,
+		"etc/init.d/witness-stopped": service(
+			"before ksquash local",
+			"start() {\n\t:\n}",
+			`stop() {\n\t${witness("stopped")}\n}`,
+		),
+		// Debian's runlevel "off" starts what ends the system.
+		"etc/init.d/witness-last": service("before umountroot", `start() {\n\t${witness("last")}\n}`),
+	};
+}
+
+function openrcLinks(): Record<string, string> {
+	return {
+		"etc/runlevels/boot/witness-stopped": "/etc/init.d/witness-stopped",
+		"etc/runlevels/off/witness-last": "/etc/init.d/witness-last",
+	};
 }
 
 /** Call it inside a test. The boot of `init` is enabled, with --root, from here. */
@@ -126,6 +165,8 @@ sync
 		writeFileSync(join(root, path), work(readFileSync(join(root, path), "utf8")));
 	};
 	change("etc/shadow", (text) => text.replace(/^root:[^:]*:/m, "root::"));
+	if (init === "systemd") return;
+	change("etc/inittab", (text) => `${text.replace(/^\d:.*getty.*$/gm, "")}T0:23:respawn:/usr/local/sbin/serial\n`);
 }
 
 /** node from here; ksquash as npm installs its tarball, with the add-on and the helper where prebuildify puts them. */

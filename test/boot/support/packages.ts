@@ -1,6 +1,6 @@
 /**
- * What a machine is made of: a root of Debian's packages, and Debian's kernel. Both are kept in
- * build/boot, so that the next run needs no network.
+ * What a machine is made of: a root of Debian's packages for each init system, and Debian's kernel. Both are kept in
+ * build/boot, so that the second machine, and the next run, need no network.
  */
 
 import { execFileSync } from "node:child_process";
@@ -8,12 +8,15 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export type Init = "systemd";
+export type Init = "systemd" | "openrc" | "local.d";
 
 const cache = join(import.meta.dirname, "../../../build/boot");
 
+/** local.d is a service of OpenRC's. */
 const initPackages: Readonly<Record<Init, string>> = {
 	systemd: "systemd-sysv",
+	openrc: "sysvinit-core,openrc,initscripts",
+	"local.d": "sysvinit-core,openrc,initscripts",
 };
 const common = "udev,kmod,mount,e2fsprogs,libstdc++6,login,procps,squashfs-tools";
 

@@ -1,6 +1,6 @@
 /**
  * A life of a machine: power on, look, replace an image, reboot with a broken one among the others, look, switch off,
- * and look at the disk. The same for any init system.
+ * and look at the disk. The same for each init system.
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
@@ -40,6 +40,8 @@ async function states(machine: Machine): Promise<Record<string, string>> {
 /** Is the service seen as running? */
 const serviceState: Readonly<Record<Init, string>> = {
 	systemd: "systemctl is-active ksquash.service",
+	openrc: "rc-service ksquash status",
+	"local.d": "grep -q ' 0 failed' /run/local.start",
 };
 
 export async function lifeOf(init: Init, test: TestContext): Promise<void> {
