@@ -30,17 +30,25 @@ interface Part {
 	mode?: number;
 	/** What the link says. */
 	link?: string;
+	/** It counts only on a system with, or without, this path. */
+	onlyWith?: string;
+	onlyWithout?: string;
 }
 
+const DEBIANS_MOUNTALL = "/etc/runlevels/sysinit/mountall.sh";
+
 /** The link is last: only a whole installation is enabled. */
-const parts: Readonly<Record<Init, readonly Part[]>> = {
+const everyPart: Readonly<Record<Init, readonly Part[]>> = {
 	systemd: [
 		{ source: "systemd/ksquash.service", path: "/etc/systemd/system/ksquash.service", mode: 0o644 },
 		{ path: "/etc/systemd/system/multi-user.target.wants/ksquash.service", link: "../ksquash.service" },
 	],
 	openrc: [
 		{ source: "openrc/ksquash", path: "/etc/init.d/ksquash", mode: 0o755 },
-		{ path: "/etc/runlevels/boot/ksquash", link: "/etc/init.d/ksquash" },
+		// Debian's OpenRC never enters the runlevel boot: its rcS starts sysinit, its rc default (0.45.2-2, /etc/init.d/rc).
+		// Its sysinit has mountall.sh, where others have localmount in boot.
+		{ path: "/etc/runlevels/sysinit/ksquash", link: "/etc/init.d/ksquash", onlyWith: DEBIANS_MOUNTALL },
+		{ path: "/etc/runlevels/boot/ksquash", link: "/etc/init.d/ksquash", onlyWithout: DEBIANS_MOUNTALL },
 	],
 	"local.d": [
 		{ source: "local.d/ksquash.stop", path: "/etc/local.d/ksquash.stop", mode: 0o755 },
@@ -64,14 +72,25 @@ const signs: readonly [string, Init][] = [
 /** The init system, and whether it runs now (below another root none does); undefined where none is found. */
 export async function detectInit(root: string): Promise<{ init: Init; runs: boolean } | undefined> {
 	for (const [sign, init] of signs) {
-		const path = await resolveInRoot(root, sign);
-		const there = await lstat(path).then(
-			() => true,
-			() => false,
-		);
-		if (there) return { init, runs: sign.startsWith("/run/") };
+		if (await isThere(root, sign)) return { init, runs: sign.startsWith("/run/") };
 	}
 	return undefined;
+}
+
+async function isThere(root: string, path: string): Promise<boolean> {
+	return await lstat(await resolveInRoot(root, path)).then(
+		() => true,
+		() => false,
+	);
+}
+
+async function partsOf(root: string, init: Init): Promise<readonly Part[]> {
+	const counts = everyPart[init].map(async ({ onlyWith, onlyWithout }) => {
+		if (onlyWith !== undefined) return await isThere(root, onlyWith);
+		return onlyWithout === undefined || !(await isThere(root, onlyWithout));
+	});
+	const verdicts = await Promise.all(counts);
+	return everyPart[init].filter((_, i) => verdicts[i]);
 }
 
 /** For those who want no service at all. fstab(5) has the octal escapes of mountinfo. */
@@ -83,7 +102,8 @@ export function fstabLine(image: string, mountPoint: string, type: string): stri
 export async function enabledInits(root: string): Promise<Init[]> {
 	const found: Init[] = [];
 	for (const init of inits) {
-		const states = await Promise.all(parts[init].map(async (part) => await stateOf(root, part)));
+		const parts = await partsOf(root, init);
+		const states = await Promise.all(parts.map(async (part) => await stateOf(root, part)));
 		if (states.every((state) => state === "ours" || state === "current")) found.push(init);
 	}
 	return found;
@@ -92,12 +112,13 @@ export async function enabledInits(root: string): Promise<Init[]> {
 /** The paths that were written. Throws ERR_KSQUASH_OCCUPIED for a file that is not ours, before anything is written. */
 export async function enableInit(root: string, init: Init, dryRun: boolean): Promise<string[]> {
 	const done: string[] = [];
-	const states = await Promise.all(parts[init].map(async (part) => await stateOf(root, part)));
-	for (const [i, { path }] of parts[init].entries()) {
+	const parts = await partsOf(root, init);
+	const states = await Promise.all(parts.map(async (part) => await stateOf(root, part)));
+	for (const [i, { path }] of parts.entries()) {
 		if (states[i] !== "foreign") continue;
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there, and not ksquash's`, { path });
 	}
-	for (const [i, part] of parts[init].entries()) {
+	for (const [i, part] of parts.entries()) {
 		if (states[i] === "current") continue;
 		const path = await resolveInRoot(root, part.path);
 		done.push(path);
@@ -112,7 +133,7 @@ export async function enableInit(root: string, init: Init, dryRun: boolean): Pro
 /** Removes what is ours of every init system, links first; the paths. */
 export async function disableInits(root: string, dryRun: boolean): Promise<string[]> {
 	const done: string[] = [];
-	for (const part of inits.flatMap((init) => parts[init].toReversed())) {
+	for (const part of inits.flatMap((init) => everyPart[init].toReversed())) {
 		const state = await stateOf(root, part);
 		if (state === "absent" || state === "foreign") continue;
 		const path = await resolveInRoot(root, part.path);

@@ -1,10 +1,19 @@
 /** `ksquash boot …`: the files of each init system, what they run, and that all of it goes again. */
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	lstatSync,
+	mkdirSync,
+	readFileSync,
+	readlinkSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { bootEnable } from "../../src/index.ts";
+import { bootDisable, bootEnable, bootStatus } from "../../src/index.ts";
 import { buildHelper, type Machine, machine, makeImage } from "../support/helper.ts";
 import { mustWork } from "../support/kernel.ts";
 import { loopsBelow, mountsBelow, scratchRoot } from "../support/scratch.ts";
@@ -76,6 +85,21 @@ it("finds the init system by itself below another root, and says when there is n
 	expect(readlinkSync(path("etc/runlevels/boot/ksquash"))).toBe("/etc/init.d/ksquash");
 	// A link that leads out of the root is followed inside it.
 	expect(existsSync(path("etc/init.d/ksquash"))).toBe(true);
+});
+
+it("takes the runlevel that is entered: boot, but sysinit where Debian's OpenRC mounts in it; disable knows both", async () => {
+	const { root, path } = scratchRoot();
+	const links = (): boolean[] => ["boot", "sysinit"].map((level) => isThere(path(`etc/runlevels/${level}/ksquash`)));
+	await bootEnable({ root, init: "openrc" });
+	expect(links()).toEqual([true, false]);
+	mkdirSync(path("etc/runlevels/sysinit"));
+	symlinkSync("/etc/init.d/mountall.sh", path("etc/runlevels/sysinit/mountall.sh"));
+	expect((await bootStatus({ root })).enabled).toEqual([]);
+	await bootEnable({ root, init: "openrc" });
+	expect(links()).toEqual([true, true]);
+	expect((await bootStatus({ root })).enabled).toEqual(["openrc"]);
+	await bootDisable({ root });
+	expect(links()).toEqual([false, false]);
 });
 
 describe("the scripts", () => {
