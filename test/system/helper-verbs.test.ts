@@ -151,47 +151,6 @@ describe("mount and umount", () => {
 	});
 });
 
-describe("boot and unboot", () => {
-	it("mount all images of their rule as root, name each failure, and go on", async () => {
-		const box = await sandbox();
-		for (const name of ["linux-6.1", "linux-6.2", "linux-6.3", "linux-6.4"]) box.place(name);
-		box.policy(policyText(box.images, "umount = yes").replace("rule test", "rule boot"));
-		rmSync(box.path("src/linux-6.2"), { recursive: true });
-		writeFileSync(box.path("src/linux-6.3.sqfs"), "no image");
-		writeFileSync(box.path("src/linux-6.4/mine"), "");
-		mkdirSync(box.path("src/linux-6.5.sqfs"));
-		const bare = box.path("without-capabilities");
-		execFileSync("cp", [box.program, bare]);
-		expect(call(box, ["boot"])).toMatchObject({ status: 77 });
-		const first = call(box, ["boot"], { as: ["env"], program: bare });
-		expect(first.status).toBe(65);
-		expect(first.stdout).toMatch(/2 done, 0 already, 3 failed/);
-		for (const name of ["6.3", "6.4", "6.5"]) expect(first.stderr).toContain(`linux-${name}: `);
-		expect(mountsBelow(box.images).toSorted()).toEqual(["6.1", "6.2"].map((name) => box.path(`src/linux-${name}`)));
-		for (const name of ["6.3", "6.4", "6.5"]) rmSync(box.path(`src/linux-${name}.sqfs`), { recursive: true });
-		// As the systemd unit starts it.
-		const bounds = "--bounding-set=-all,+sys_admin,+dac_read_search";
-		const service = ["setpriv", "--no-new-privs", "--inh-caps=-all", bounds, "--"];
-		execFileSync("umount", [box.path("src/linux-6.1")]);
-		rmSync(box.path("src/linux-6.1"), { recursive: true });
-		expect(call(box, ["boot"], { as: service, program: bare }).stdout).toContain("1 done, 1 already, 0 failed");
-		const second = call(box, ["--json", "boot"], { as: ["env"], program: bare });
-		expect(second.status).toBe(0);
-		const { results } = JSON.parse(second.stdout) as { results: { name: string; result: string }[] };
-		expect(results.map(({ name, result }) => `${name} ${result}`)).toEqual(["linux-6.1 already", "linux-6.2 already"]);
-		execFileSync("mount", ["-t", "tmpfs", "none", box.path("src/linux-6.4")]);
-		expect(call(box, ["unboot"], { as: service, program: bare })).toMatchObject({ status: 0 });
-		expect(mountsBelow(box.images)).toEqual([box.path("src/linux-6.4")]);
-		expect(loopsBelow(box.base)).toEqual([]);
-	});
-
-	it("need their rule", async () => {
-		const box = await sandbox();
-		const { status, stderr } = call(box, ["boot"], { as: ["env"] });
-		expect([status, stderr]).toEqual([66, expect.stringContaining("no [rule boot]")]);
-	});
-});
-
 describe("status without a name", () => {
 	it("says which rules permit this user, or why none works", async () => {
 		const box = await sandbox();
