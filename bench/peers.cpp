@@ -1,13 +1,13 @@
 // What the add-on is measured against, each printing its microseconds, one line a cycle:
 //
 //   peers bare IMAGE TARGET COUNT       loop device and mount with no check and no lock: the limit
-//   peers read IMAGE TARGET COUNT       the same, and the first entry read through the mount, as by a user of
-//   it peers steps IMAGE TARGET COUNT      SET_FD, SET_STATUS64, mount(2), umount2, CLR_FD: node-loopdev's
-//   calls peers bare-many IMAGE DIRECTORY N   bare on N targets, one line for all, then unmounted peers spawn
-//   IMAGE TARGET COUNT      mount(8) and umount(8) by posix_spawn(3) peers spawn-many IMAGE DIRECTORY N  N
-//   mount(8) at once, one line for all, then unmounted peers run COUNT PROGRAM ARGUMENT…   any program by
-//   posix_spawn(3), its output thrown away peers run-each N PROGRAM ARGUMENT…  N times, one line for all; %
-//   is 0, 1, 2 … in the arguments
+//   peers read IMAGE TARGET COUNT       the same, and the first entry read through the mount
+//   peers steps IMAGE TARGET COUNT      SET_FD, SET_STATUS64, mount(2), umount2, CLR_FD: node-loopdev's
+//   peers bare-many IMAGE DIRECTORY N   bare on N targets, one line for all, then unmounted
+//   peers spawn IMAGE TARGET COUNT      mount(8) and umount(8) by posix_spawn(3)
+//   peers spawn-many IMAGE DIRECTORY N  N mount(8) at once, one line for all, then unmounted
+//   peers run COUNT PROGRAM ARGUMENT…   any program by posix_spawn(3), its output thrown away
+//   peers run-each N PROGRAM ARGUMENT…  N times, one line for all; % is 0, 1, 2 … in the arguments
 #include "../native/core/abi.h"
 #include "../native/core/sys.h"
 

@@ -49,14 +49,9 @@ const files: Readonly<Record<Init, Readonly<Record<string, string>>>> = {
 	openrc: openrc(),
 	"local.d": {
 		...openrc(),
-		// What Debian's package leaves out of OpenRC: as it is documented in its README of local.d.
-		"etc/init.d/local": service(
-			"after *",
-			...["start", "stop"].map(
-				(verb) =>
-					`${verb}() {\n\tfor f in /etc/local.d/*.${verb}; do [ ! -x "$f" ] || "$f" >/run/local.${verb} 2>&1; done\n}`,
-			),
-		),
+		// Debian's package leaves OpenRC's own out. Like that one: last to start, first to stop, and neither the output nor
+		// the status of a script counts (github.com/OpenRC/openrc, init.d/local.in, and local.d(5) there).
+		"etc/init.d/local": service("after *", ...["start", "stop"].map(localFunction)),
 	},
 };
 
@@ -77,6 +72,16 @@ function service(depend: string, ...functions: string[]): string {
 	return `#!/sbin/openrc-run\ndepend() {\n\t${depend}\n}\n${functions.join("\n")}\n`;
 }
 
+function localFunction(verb: string): string {
+	return `${verb}() {
+	ebegin "local: ${verb}"
+	for f in /etc/local.d/*.${verb}; do
+		[ ! -x "$f" ] || "$f" >/dev/null 2>&1 || ewarn "$f failed"
+	done
+	eend 0
+}`;
+}
+
 function openrc(): Record<string, string> {
 	const witness = (name: string): string => `/usr/local/sbin/witness ${name}`;
 	return {
@@ -86,14 +91,18 @@ function openrc(): Record<string, string> {
 			"start() {\n\t:\n}",
 			`stop() {\n\t${witness("stopped")}\n}`,
 		),
-		// Debian's runlevel "off" starts what ends the system.
-		"etc/init.d/witness-last": service("before umountroot", `start() {\n\t${witness("last")}\n}`),
+		// Debian's /etc/init.d/rc starts the runlevel "off", and what ends the system is the stop of what stands there.
+		"etc/init.d/witness-last": service(
+			"after umountroot\n\tbefore umountfs",
+			"start() {\n\t:\n}",
+			`stop() {\n\t${witness("last")}\n}`,
+		),
 	};
 }
 
 function openrcLinks(): Record<string, string> {
 	return {
-		"etc/runlevels/boot/witness-stopped": "/etc/init.d/witness-stopped",
+		"etc/runlevels/sysinit/witness-stopped": "/etc/init.d/witness-stopped",
 		"etc/runlevels/off/witness-last": "/etc/init.d/witness-last",
 	};
 }

@@ -21,9 +21,13 @@ export interface Answer {
 	output: string;
 }
 
+/** A wait ends when the line has been silent for so long; while it speaks, only the test's own limit counts. */
+const SILENCE_S = 600;
+
 export class Machine {
 	/** All that the serial line said. */
 	said = "";
+	#spoke = Date.now();
 	#read = 0;
 	#commands = 0;
 	#ended: number | string | undefined;
@@ -44,6 +48,7 @@ export class Machine {
 		);
 		const heard = (text: string): void => {
 			this.said += text;
+			this.#spoke = Date.now();
 			if (transcript !== undefined) appendFileSync(transcript, text);
 			this.#wake();
 		};
@@ -59,8 +64,8 @@ export class Machine {
 	}
 
 	/** What the line says next that fits; what came before it is passed over. Throws with the end of the line's text. */
-	async hear(pattern: RegExp, seconds = 600): Promise<RegExpExecArray> {
-		return await this.#until(seconds, `${pattern}`, () => {
+	async hear(pattern: RegExp): Promise<RegExpExecArray> {
+		return await this.#until(`${pattern}`, () => {
 			const match = pattern.exec(this.said.slice(this.#read));
 			if (match === null) {
 				if (this.#ended !== undefined) throw this.#trouble(`ended (${this.#ended}) without ${pattern}`);
@@ -82,17 +87,17 @@ export class Machine {
 	}
 
 	/** Runs a command in the shell. */
-	async run(command: string, seconds = 180): Promise<Answer> {
+	async run(command: string): Promise<Answer> {
 		const number = ++this.#commands;
 		this.#type(`echo "<<"${number}; { ${command}\n} 2>&1 </dev/null; echo ${number}" $?>>"`);
-		await this.hear(new RegExp(`<<${number}\\r?\\n`), seconds);
-		const match = await this.hear(new RegExp(`([^]*?)${number} (\\d+)>>`), seconds);
+		await this.hear(new RegExp(`<<${number}\\r?\\n`));
+		const match = await this.hear(new RegExp(`([^]*?)${number} (\\d+)>>`));
 		return { output: (match[1] ?? "").replaceAll("\r", "").trim(), status: Number(match[2]) };
 	}
 
 	/** Runs a command that must succeed; its output. */
-	async must(command: string, seconds?: number): Promise<string> {
-		const { status, output } = await this.run(command, seconds);
+	async must(command: string): Promise<string> {
+		const { status, output } = await this.run(command);
 		if (status !== 0) throw new Error(`${command}: status ${status}\n${output}`);
 		return output;
 	}
@@ -103,8 +108,8 @@ export class Machine {
 	}
 
 	/** Waits until it has switched itself off. */
-	async off(seconds = 180): Promise<void> {
-		const how = await this.#until(seconds, "power off", () => this.#ended);
+	async off(): Promise<void> {
+		const how = await this.#until("power off", () => this.#ended);
 		if (how !== 0) throw this.#trouble(`ended (${how})`);
 	}
 
@@ -116,13 +121,13 @@ export class Machine {
 		return new Error(`the machine ${what}. It said:\n${this.said.slice(-4000)}`);
 	}
 
-	async #until<T>(seconds: number, what: string, look: () => T | undefined): Promise<T> {
-		const deadline = Date.now() + seconds * 1000;
+	async #until<T>(what: string, look: () => T | undefined): Promise<T> {
+		const began = Date.now();
 		for (;;) {
 			const found = look();
 			if (found !== undefined) return found;
-			const left = deadline - Date.now();
-			if (left <= 0) throw this.#trouble(`did not come to ${what} within ${seconds} s`);
+			const left = Math.max(began, this.#spoke) + SILENCE_S * 1000 - Date.now();
+			if (left <= 0) throw this.#trouble(`did not come to ${what}, and was silent for ${SILENCE_S} s`);
 			await new Promise<void>((resolve) => {
 				const timer = setTimeout(resolve, Math.min(left, 1000));
 				this.#wake = () => {
