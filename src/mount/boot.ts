@@ -77,6 +77,20 @@ export async function detectInit(root: string): Promise<{ init: Init; runs: bool
 	return undefined;
 }
 
+/** Why the system that runs now will not start what is enabled; undefined where it will, or none is known to run. */
+export async function startProblem(root: string, enabled: readonly Init[]): Promise<string | undefined> {
+	const detected = await detectInit(root);
+	if (!detected?.runs || enabled.includes(detected.init)) return undefined;
+	// OpenRC runs local.d by a service of its own.
+	if (detected.init !== "openrc" || !enabled.includes("local.d")) {
+		return `this system is started by ${detected.init}, and it is enabled for ${enabled.join(", ")}`;
+	}
+	for (const level of ["default", "boot", "sysinit"]) {
+		if (await isThere(root, `/etc/runlevels/${level}/local`)) return undefined;
+	}
+	return "OpenRC runs /etc/local.d by its service local, which is in no runlevel (rc-update add local default)";
+}
+
 async function isThere(root: string, path: string): Promise<boolean> {
 	return await lstat(await resolveInRoot(root, path)).then(
 		() => true,

@@ -8,7 +8,16 @@
 import { scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { insideRoot } from "../layout.ts";
-import { detectInit, disableInits, enabledInits, enableInit, fstabLine, type Init, inits } from "../mount/boot.ts";
+import {
+	detectInit,
+	disableInits,
+	enabledInits,
+	enableInit,
+	fstabLine,
+	type Init,
+	inits,
+	startProblem,
+} from "../mount/boot.ts";
 import { BOOT_RULE, dropRule, hasRule, readPolicy, setRule } from "../mount/helper-policy.ts";
 import { installedHelper, placeHelper, removeHelper } from "../mount/helper-program.ts";
 import { ksquashCommand } from "../system/command-line.ts";
@@ -111,9 +120,8 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 			problems.push(`${layout.helper} is missing (${ksquashCommand("boot enable", layout.root)})`);
 		else if (!installed.current)
 			problems.push(`${layout.helper} is of another version (${ksquashCommand("boot enable", layout.root)})`);
-		if (detected?.runs && !enabled.includes(detected.init)) {
-			problems.push(`this system is started by ${detected.init}, and it is enabled for ${enabled.join(", ")}`);
-		}
+		const start = await startProblem(layout.root, enabled);
+		if (start !== undefined) problems.push(start);
 	}
 	return { enabled, ...(detected ? { detected: detected.init } : {}), ready: problems.length === 0, problems, fstab };
 }

@@ -36,6 +36,19 @@ function place(box: Machine, release: string): string {
 /** Does a link or file stand there? */
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
+it("knows that a running OpenRC starts local.d by a service that must be in a runlevel", async () => {
+	const { root, path } = scratchRoot();
+	for (const place of ["run/openrc", "etc/runlevels/default"]) mkdirSync(path(place), { recursive: true });
+	const helper = path("usr/libexec/ksquash/ksquash-helper");
+	await bootEnable({ root, init: "local.d" });
+	expect(existsSync(helper)).toBe(true);
+	const before = await bootStatus({ root });
+	expect(before).toMatchObject({ enabled: ["local.d"], ready: false });
+	expect(before.problems.join()).toMatch(/service local, which is in no runlevel/);
+	symlinkSync("/etc/init.d/local", path("etc/runlevels/default/local"));
+	expect(await bootStatus({ root })).toMatchObject({ detected: "openrc", ready: true, problems: [] });
+});
+
 describe.each(["systemd", "openrc", "local.d"] as const)("boot enable --init %s", (init) => {
 	it("puts its files and the rule there, is seen by status, and all of it goes again", () => {
 		const box = machine();
