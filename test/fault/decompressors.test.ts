@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { placeTarball, type Scratch, scratchRoot } from "../support/scratch.ts";
 import { expectClean, expectRefusal, ksquash, name } from "./support.ts";
 
-const without = "CONFIG_SQUASHFS=y\nCONFIG_SQUASHFS_XZ=y\nCONFIG_SQUASHFS_ZLIB=y\n# CONFIG_SQUASHFS_ZSTD is not set\n";
+const without =
+	"CONFIG_BLK_DEV_LOOP=m\nCONFIG_SQUASHFS=y\nCONFIG_SQUASHFS_XZ=y\nCONFIG_SQUASHFS_ZLIB=y\n# CONFIG_SQUASHFS_ZSTD is not set\n";
 
 /** Runs in a mount namespace in which the running kernel's config is this text. */
 function configured(scratch: Scratch, text: string): string[] {
