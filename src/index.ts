@@ -59,4 +59,5 @@ export { type RemoveOptions, type RemoveResult, remove } from "./operations/remo
 export { type SelectOptions, type SelectResult, select } from "./operations/select.ts";
 export { type ReleaseStatus, type Status, status } from "./operations/status.ts";
 export { type UmountOptions, type UmountOutcome, umount, umountAll } from "./operations/umount.ts";
+export { type UninstallResult, uninstall } from "./operations/uninstall.ts";
 export { type VerifyOptions, type VerifyResult, verify } from "./operations/verify.ts";

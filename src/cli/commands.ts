@@ -20,6 +20,7 @@ import {
 import { portage } from "./portage.ts";
 import { boot, helper } from "./privileges.ts";
 import { completion, knownReleases } from "./shells.ts";
+import { uninstall } from "./uninstall.ts";
 
 const releases = {
 	kind: "array",
@@ -232,6 +233,7 @@ export const routes = buildRouteMap({
 		helper,
 		boot,
 		portage,
+		uninstall,
 		completion,
 	},
 	docs: {

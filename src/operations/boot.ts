@@ -127,7 +127,7 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 }
 
 /** A running systemd reads its units again; it starts nothing by that. */
-async function reload({ layout, dryRun, warn }: Context, init: Init): Promise<void> {
+export async function reload({ layout, dryRun, warn }: Context, init: Init): Promise<void> {
 	if (init !== "systemd" || dryRun || layout.root !== "/" || which("systemctl") === undefined) return;
 	try {
 		await run("systemctl", ["daemon-reload"], { timeoutMs: 30_000 });

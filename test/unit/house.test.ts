@@ -45,7 +45,8 @@ function allowed(from: string, to: string): boolean {
 		return from === "catalog" && ["image", "layout"].includes(to);
 	if (!from.startsWith("operations/")) return false;
 	if ([...rooms, "catalog", "layout", "settings"].includes(to) || shared.includes(to)) return true;
-	return from === "operations/install" && to.startsWith("operations/");
+	// These two are made of other verbs.
+	return ["operations/install", "operations/uninstall"].includes(from) && to.startsWith("operations/");
 }
 
 function imports({ path, text }: { path: string; text: string }): string[] {
