@@ -44,7 +44,7 @@ run_part() {
 	unit) part unit test/unit ;;
 	native) part native test/system/native- ;;
 	config) part config test/system/build- test/system/config- test/system/run test/system/small-kernel ;;
-	operations) part operations test/system/operations- test/system/cli ;;
+	operations) part operations test/system/operations- test/system/cli test/system/doctor test/system/uninstall test/examples ;;
 	faults) part faults test/fault ;;
 	helper) part helper test/system/helper- test/system/boot ;;
 	portage) part portage test/portage ;;

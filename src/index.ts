@@ -44,7 +44,7 @@ export {
 	helperUninstall,
 } from "./operations/helper.ts";
 export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";
-export { type MountOptions, type MountOutcome, mount, mountAll } from "./operations/mount.ts";
+export { type MountHandle, type MountOptions, type MountOutcome, mount, mountAll } from "./operations/mount.ts";
 export { type PackOptions, type PackResult, pack } from "./operations/pack/index.ts";
 export {
 	type PortageChange,

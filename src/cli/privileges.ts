@@ -127,13 +127,13 @@ function helperLines({ program, installed, works, why, rules, policy }: HelperSt
 	return lines;
 }
 
-function bootLines({ enabled, ready, problems, fstab }: BootStatus): string[] {
+function bootLines({ enabled, ready, problems, notes, fstab }: BootStatus): string[] {
 	const first = ready
 		? `after a boot ${enabled.join(", ")} mounts all images`
 		: "after a boot nothing is mounted by ksquash";
 	const lines =
 		ready || fstab.length === 0 ? [] : ["or without any service, in /etc/fstab:", ...fstab.map((line) => `  ${line}`)];
-	return [first, ...problems.map((line) => `  ${line}`), ...lines];
+	return [first, ...[...problems, ...notes].map((line) => `  ${line}`), ...lines];
 }
 
 export const helper = buildRouteMap({

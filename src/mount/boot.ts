@@ -4,7 +4,7 @@
  * Owns: which file goes where. Leaves to others: the policy's rule, and which init system is meant.
  */
 
-import { lstat } from "node:fs/promises";
+import { lstat, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import {
@@ -18,6 +18,7 @@ import {
 import { escapePath } from "../system/list.ts";
 import { resolveInRoot } from "../system/native.ts";
 import { ownPackage } from "../system/package.ts";
+import { type FileState, fileState, signed, versionOf } from "./boot-files.ts";
 
 export type Init = "systemd" | "openrc" | "local.d";
 export const inits: readonly Init[] = ["systemd", "openrc", "local.d"];
@@ -55,9 +56,6 @@ const everyPart: Readonly<Record<Init, readonly Part[]>> = {
 		{ source: "local.d/ksquash.start", path: "/etc/local.d/ksquash.start", mode: 0o755 },
 	],
 };
-
-/** What tells a file of ours, of whatever version. */
-const MARK = '# Installed by "ksquash boot enable"';
 
 /** Signs of each init system, in the order in which they count: what runs first, then what is installed. */
 const signs: readonly [string, Init][] = [
@@ -117,64 +115,85 @@ export async function enabledInits(root: string): Promise<Init[]> {
 	const found: Init[] = [];
 	for (const init of inits) {
 		const parts = await partsOf(root, init);
-		const states = await Promise.all(parts.map(async (part) => await stateOf(root, part)));
-		if (states.every((state) => state === "ours" || state === "current")) found.push(init);
+		const states = await Promise.all(parts.map(async (part) => (await stateOf(root, part)).state));
+		if (states.every((state) => state !== "absent" && state !== "foreign")) found.push(init);
 	}
 	return found;
 }
 
-/** The paths that were written. Throws ERR_KSQUASH_OCCUPIED for a file that is not ours, before anything is written. */
+/** Files of ours that another ksquash wrote, or that somebody changed; one sentence each. */
+export async function oldFiles(root: string): Promise<string[]> {
+	const found: string[] = [];
+	for (const part of Object.values(everyPart).flat()) {
+		const { path, state, version } = await stateOf(root, part);
+		if (state === "older") found.push(`${path} is of ksquash ${version}, not of ${ownPackage().version}`);
+		if (state === "edited") found.push(`${path} was changed since ksquash wrote it`);
+	}
+	return found;
+}
+
+/** The paths that were written. Throws ERR_KSQUASH_OCCUPIED for a file that is not ours or was changed, before anything is written. */
 export async function enableInit(root: string, init: Init, dryRun: boolean): Promise<string[]> {
 	const done: string[] = [];
 	const parts = await partsOf(root, init);
-	const states = await Promise.all(parts.map(async (part) => await stateOf(root, part)));
-	for (const [i, { path }] of parts.entries()) {
-		if (states[i] !== "foreign") continue;
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there, and not ksquash's`, { path });
+	const standing = await Promise.all(parts.map(async (part) => await stateOf(root, part)));
+	for (const { path, state } of standing) {
+		if (state === "foreign") {
+			throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there, and not ksquash's`, { path });
+		}
+		if (state === "edited") {
+			const hint = `move it away and try again; what you changed can be put back then, or into a drop-in (systemctl edit)`;
+			throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} was changed since ksquash wrote it`, { path, hint });
+		}
 	}
 	for (const [i, part] of parts.entries()) {
-		if (states[i] === "current") continue;
-		const path = await resolveInRoot(root, part.path);
+		const { path = "", state } = standing[i] ?? {};
+		if (state === "current") continue;
 		done.push(path);
 		if (dryRun) continue;
 		await makeDirectory(dirname(path));
 		if (part.link !== undefined) await swapSymlink(path, part.link);
-		else await writeFileAtomic(path, await sourceOf(part), { mode: part.mode ?? 0o644, uid: 0, gid: 0 });
+		else await writeFileAtomic(path, signed(await sourceOf(part)), { mode: part.mode ?? 0o644, uid: 0, gid: 0 });
 	}
 	return done;
 }
 
-/** Removes what is ours of every init system, links first; the paths. */
+/** Takes away what is ours of every init system, links first; what was done, one sentence each. */
 export async function disableInits(root: string, dryRun: boolean): Promise<string[]> {
 	const done: string[] = [];
 	for (const part of inits.flatMap((init) => everyPart[init].toReversed())) {
-		const state = await stateOf(root, part);
+		const { path, state } = await stateOf(root, part);
 		if (state === "absent" || state === "foreign") continue;
-		const path = await resolveInRoot(root, part.path);
-		if (!dryRun) await unlinkIfExists(path);
-		done.push(path);
+		const aside = `${path}.edited`;
+		const kept = state === "edited";
+		if (!dryRun) await (kept ? rename(path, aside) : unlinkIfExists(path));
+		done.push(kept ? `move ${path}, which was changed since ksquash wrote it, to ${aside}` : `remove ${path}`);
 	}
 	return done;
 }
 
-type State = "absent" | "current" | "ours" | "foreign";
-
-async function stateOf(root: string, part: Part): Promise<State> {
-	const path = await resolveInRoot(root, part.path);
-	const link = await readLinkIfExists(path);
-	if (part.link !== undefined) {
-		if (link !== undefined) return basename(link) === basename(part.link) ? "current" : "foreign";
-	} else if (link !== undefined) return "foreign";
-	const bytes = await readIfExists(path);
-	if (bytes === undefined) return "absent";
-	if (part.link !== undefined) return "foreign";
-	if (bytes.equals(await sourceOf(part))) return "current";
-	return bytes.toString("latin1").includes(MARK) ? "ours" : "foreign";
+interface Standing {
+	path: string;
+	state: FileState | "absent";
+	version?: string | undefined;
 }
 
-async function sourceOf({ source = "" }: Part): Promise<Buffer> {
+async function stateOf(root: string, part: Part): Promise<Standing> {
+	const path = await resolveInRoot(root, part.path);
+	const link = await readLinkIfExists(path);
+	if (part.link !== undefined && link !== undefined) {
+		return { path, state: basename(link) === basename(part.link) ? "current" : "foreign" };
+	}
+	if (link !== undefined) return { path, state: "foreign" };
+	const text = (await readIfExists(path))?.toString("utf8");
+	if (text === undefined) return { path, state: "absent" };
+	if (part.link !== undefined) return { path, state: "foreign" };
+	return { path, state: fileState(text, await sourceOf(part)), version: versionOf(text) };
+}
+
+async function sourceOf({ source = "" }: Part): Promise<string> {
 	const path = join(ownPackage().root, "share", source);
 	const bytes = await readIfExists(path);
 	if (bytes === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", `the package has no ${path}`);
-	return bytes;
+	return bytes.toString("utf8");
 }

@@ -16,6 +16,7 @@ import {
 	fstabLine,
 	type Init,
 	inits,
+	oldFiles,
 	startProblem,
 } from "../mount/boot.ts";
 import { BOOT_RULE, dropRule, hasRule, readPolicy, setRule } from "../mount/helper-policy.ts";
@@ -46,6 +47,8 @@ export interface BootStatus {
 	ready: boolean;
 	/** What is missing for the images to be mounted. */
 	problems: string[];
+	/** What works, but is of another ksquash or was changed, one sentence each. */
+	notes: string[];
 	/** The lines of /etc/fstab that would mount what there is now, without any of this. */
 	fstab: string[];
 }
@@ -87,8 +90,7 @@ export async function bootDisable(options: CommonOptions = {}): Promise<BootChan
 	const change: BootChange = { did: [], dryRun };
 	await withLock(context, "helper", async () => {
 		const before = await enabledInits(layout.root);
-		const removed = await disableInits(layout.root, dryRun);
-		change.did.push(...removed.map((path) => `remove ${path}`));
+		change.did.push(...(await disableInits(layout.root, dryRun)));
 		if (await dropRule(layout.policyFile, BOOT_RULE, dryRun)) {
 			change.did.push(`take [rule ${BOOT_RULE}] out of ${layout.policyFile}`);
 		}
@@ -107,6 +109,7 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 	const enabled = await enabledInits(layout.root);
 	const detected = await detectInit(layout.root);
 	const problems: string[] = [];
+	const notes = await oldFiles(layout.root);
 	const fstab = (await scan(layout)).map(({ paths, info }) =>
 		fstabLine(insideRoot(layout, paths.image), insideRoot(layout, paths.mountPoint), info?.format ?? "auto"),
 	);
@@ -118,12 +121,18 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 		const installed = await installedHelper(layout.helper);
 		if (installed === undefined)
 			problems.push(`${layout.helper} is missing (${ksquashCommand("boot enable", layout.root)})`);
-		else if (!installed.current)
-			problems.push(`${layout.helper} is of another version (${ksquashCommand("boot enable", layout.root)})`);
+		else if (!installed.current) notes.push(`${layout.helper} is of another ksquash`);
 		const start = await startProblem(layout.root, enabled);
 		if (start !== undefined) problems.push(start);
 	}
-	return { enabled, ...(detected ? { detected: detected.init } : {}), ready: problems.length === 0, problems, fstab };
+	return {
+		enabled,
+		...(detected ? { detected: detected.init } : {}),
+		ready: problems.length === 0,
+		problems,
+		notes,
+		fstab,
+	};
 }
 
 /** A running systemd reads its units again; it starts nothing by that. */

@@ -10,10 +10,13 @@ import { KsquashError } from "../errors.ts";
 import { compressors as known } from "../image/format.ts";
 import { formats } from "../image/formats.ts";
 import { squashfs } from "../image/squashfs.ts";
+import { enabledInits, oldFiles, startProblem } from "../mount/boot.ts";
 import { fuseProblem } from "../mount/fuse.ts";
 import { askHelper } from "../mount/helper.ts";
 import { installedHelper } from "../mount/helper-program.ts";
 import { mountProblem } from "../mount/mounter.ts";
+import { ksquashCommand } from "../system/command-line.ts";
+import { foreignPackageFiles } from "../system/package-files.ts";
 import { packageHint, which } from "../system/run.ts";
 import { type CommonOptions, type Context, openContext } from "./context.ts";
 import { configSymbol, kernelDecompressors } from "./decompressors.ts";
@@ -45,6 +48,8 @@ export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 		building(),
 		space(context),
 		portage(context),
+		boot(context),
+		ownFiles(),
 	]);
 	const checks = [...(await privileges(context, await helper(context))), ...groups.flat()];
 	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
@@ -165,6 +170,32 @@ async function portage({ layout }: Context): Promise<Check[]> {
 	const name = "portage hook";
 	if (problems.length > 0) return problems.map((found) => ({ name, result: "warn", found }));
 	return hooks.length === 0 ? [] : [{ name, result: "ok", found: hooks.map((hook) => hook.package).join(", ") }];
+}
+
+/** Only where something of it is there. */
+async function boot({ layout: { root } }: Context): Promise<Check[]> {
+	const enabled = await enabledInits(root);
+	const start = enabled.length === 0 ? undefined : await startProblem(root, enabled);
+	const old = await oldFiles(root);
+	const name = "boot";
+	const checks: Check[] = old.map((found) => ({
+		name,
+		result: "warn",
+		found,
+		fix: ksquashCommand("boot enable", root),
+	}));
+	if (start !== undefined) checks.push({ name, result: "warn", found: start });
+	if (checks.length > 0 || enabled.length === 0) return checks;
+	return [{ name, result: "ok", found: `all images are mounted by ${enabled.join(", ")}` }];
+}
+
+/** Whoever can write these files can run code as everybody who runs ksquash. */
+async function ownFiles(): Promise<Check[]> {
+	const found = await foreignPackageFiles();
+	const name = "ksquash's own files";
+	if (found.length === 0) return [{ name, result: "ok", found: "nobody else can change them" }];
+	const fix = "install it as root (npm install -g), or: chown -R root, chmod -R go-w";
+	return found.map((line) => ({ name, result: "warn", found: line, fix }));
 }
 
 function program(name: string, use: string, without: "warn" | "fail" = "warn"): Check {

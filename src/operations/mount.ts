@@ -7,10 +7,10 @@
 import { type Entry, findEntry, scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
-import type { FuseUse } from "../mount/mounter.ts";
+import type { FuseUse, Mounter } from "../mount/mounter.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, makeDirectory, removeEmptyDirectory } from "../system/files.ts";
-import { statTarget, type TargetStatus } from "../system/native.ts";
+import { type FileId, statTarget, type TargetStatus } from "../system/native.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 import { type Failed, forEach } from "./many.ts";
 import { LOCK_WAIT_MS, mounterFor, staleness } from "./mounted.ts";
@@ -33,27 +33,47 @@ export interface MountOptions extends CommonOptions {
 	fuse?: FuseUse | undefined;
 }
 
+/**
+ * What `await using` unmounts at the end of its block, if this very call mounted it: what was mounted before stays.
+ * Disposing throws ERR_KSQUASH_BUSY with the holders named; the call's signal does not count then. Twice is once.
+ */
+export interface MountHandle extends MountOutcome, AsyncDisposable {}
+
 /** Mounts one release's image where its tree stood. Throws KsquashError. */
-export async function mount(release: string, options: MountOptions = {}): Promise<MountOutcome> {
-	return await mountOne(await openContext(options), release, options);
+export async function mount(release: string, options: MountOptions = {}): Promise<MountHandle> {
+	const context = await openContext(options);
+	const { undo, ...outcome } = await mountOne(context, release, options);
+	const dispose = async (): Promise<void> => {
+		await undo?.();
+	};
+	// Not enumerable: the outcome is data, to be printed and compared as such.
+	return Object.defineProperty(outcome, Symbol.asyncDispose, { value: dispose }) as MountOutcome as MountHandle;
 }
 
 /** Mounts every image there is; one that fails does not stop the others. */
 export async function mountAll(options: MountOptions = {}): Promise<{ done: MountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
 	const releases = (await scan(context.layout)).map(({ release }) => release);
-	return await forEach(context, releases, async (release) => await mountOne(context, release, options));
+	return await forEach(context, releases, async (release) => {
+		const { undo: _, ...outcome } = await mountOne(context, release, options);
+		return outcome;
+	});
 }
 
-async function mountOne(context: Context, release: string, { fuse }: MountOptions): Promise<MountOutcome> {
+interface Undoable extends MountOutcome {
+	/** Absent where nothing was mounted by this call. */
+	undo?: () => Promise<void>;
+}
+
+async function mountOne(context: Context, release: string, { fuse }: MountOptions): Promise<Undoable> {
 	const { name } = releasePaths(context.layout, release);
 	if (context.dryRun) return await planned(context, release, fuse);
 	await findImage(context, release);
-	const work = async (): Promise<MountOutcome> => await mountLocked(context, release, fuse);
+	const work = async (): Promise<Undoable> => await mountLocked(context, release, fuse);
 	return await withLock(context, name, work, { waitMs: LOCK_WAIT_MS });
 }
 
-async function mountLocked(context: Context, release: string, fuse: FuseUse | undefined): Promise<MountOutcome> {
+async function mountLocked(context: Context, release: string, fuse: FuseUse | undefined): Promise<Undoable> {
 	const { paths } = await findImage(context, release);
 	const { image, mountPoint } = paths;
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
@@ -62,13 +82,24 @@ async function mountLocked(context: Context, release: string, fuse: FuseUse | un
 		const made = (await lstatIfExists(mountPoint)) === undefined;
 		await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
 		try {
-			const { mountId: _, file: __, ...done } = await mounter.mount(image, mountPoint);
-			return { release, image, target: mountPoint, ...done };
+			const { mountId: _, file, ...done } = await mounter.mount(image, mountPoint);
+			const outcome = { release, image, target: mountPoint, ...done };
+			return done.already ? outcome : { ...outcome, undo: () => unmountAgain(context, paths, mounter, file) };
 		} catch (error) {
 			if (made) await removeEmptyDirectory(mountPoint).catch(() => false);
 			throw error;
 		}
 	});
+}
+
+/** Only the very image that was mounted: what somebody else mounted there since is not ours to take. */
+async function unmountAgain(context: Context, paths: ReleasePaths, mounter: Mounter, expect: FileId): Promise<void> {
+	const { name, image, mountPoint } = paths;
+	const work = async (): Promise<void> => {
+		if ((await statTarget(mountPoint, image)).file !== expect) return;
+		await mounter.umount(mountPoint, { expect });
+	};
+	await withLock(context, name, work, { waitMs: LOCK_WAIT_MS });
 }
 
 /** The same checks as the real work. */

@@ -6,7 +6,7 @@
 
 import { byRelease, type Entry, leftovers, scan, withoutImage } from "../catalog.ts";
 import { type Layout, type ReleasePaths, releasePaths } from "../layout.ts";
-import { enabledInits, type Init } from "../mount/boot.ts";
+import { enabledInits, type Init, oldFiles } from "../mount/boot.ts";
 import { BOOT_RULE, hasRule, readPolicy } from "../mount/helper-policy.ts";
 import { otherHelper } from "../mount/helper-program.ts";
 import { ksquashCommand } from "../system/command-line.ts";
@@ -62,7 +62,7 @@ interface Surroundings {
 export async function status(options: CommonOptions = {}): Promise<Status> {
 	const { layout, warn } = await openContext(options);
 	const other = await otherHelper(layout);
-	if (other !== undefined) warn(other);
+	for (const old of [...(other === undefined ? [] : [other]), ...(await oldBootFiles(layout))]) warn(old);
 	const link = await readLinkIfExists(layout.link);
 	const selected = link === undefined ? undefined : await followLink(layout, link);
 	const fstab = (await readIfExists(layout.fstab))?.toString("utf8") ?? "";
@@ -133,6 +133,10 @@ function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selec
 		selected: own.some(({ path }) => selected === path),
 		boot: isInFstab(fstab, mountPoint) ? ("fstab" as const) : (service ?? ("no" as const)),
 	};
+}
+
+async function oldBootFiles({ root }: Layout): Promise<string[]> {
+	return (await oldFiles(root)).map((old) => `${old} (${ksquashCommand("boot enable", root)})`);
 }
 
 /** Only where all of it is there: the init system's files, the rule and the program. */

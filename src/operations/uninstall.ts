@@ -60,7 +60,7 @@ async function takeAway(context: Context): Promise<string[]> {
 	const { layout, dryRun } = context;
 	const { helper, policyFile, root } = layout;
 	const before = await enabledInits(root);
-	const did = (await disableInits(root, dryRun)).map((path) => `remove ${path}`);
+	const did = await disableInits(root, dryRun);
 	for (const rule of [BOOT_RULE, USERS_RULE]) {
 		if (await dropRule(policyFile, rule, dryRun)) did.push(`take [rule ${rule}] out of ${policyFile}`);
 	}

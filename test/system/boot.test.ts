@@ -1,6 +1,7 @@
 /** `ksquash boot …`: the files of each init system, what they run, and that all of it goes again. */
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
 	existsSync,
 	lstatSync,
@@ -33,6 +34,7 @@ function place(box: Machine, release: string): string {
 	return `/usr/src/linux-${release}`;
 }
 
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 /** Does a link or file stand there? */
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
@@ -82,6 +84,36 @@ describe.each(["systemd", "openrc", "local.d"] as const)("boot enable --init %s"
 		expect(readFileSync(files[init][0], "utf8")).toBe("# mine\n");
 		expect([existsSync(policy), existsSync(program)]).toEqual([false, false]);
 	});
+});
+
+it("knows a file of another ksquash and one that was changed: status, doctor and boot status say so", () => {
+	const box = machine();
+	place(box, "6.1");
+	expect(box.ksquash(["boot", "enable", "--init", "local.d"])).toMatchObject({ status: 0 });
+	const [start = "", stop = ""] = files["local.d"];
+	const [first, sum] = /of ksquash (\S+), sha256 [0-9a-f]{64}/.exec(readFileSync(start, "utf8")) ?? [];
+	expect(sum).toBe(JSON.parse(readFileSync(join(share, "../package.json"), "utf8")).version);
+	// What an earlier version would have written: its own text with its own sum.
+	const body = readFileSync(join(share, "local.d/ksquash.start"), "utf8").replace("modprobe -q", "modprobe");
+	const older = body.replace(/"ksquash boot enable"/, `$& of ksquash 0.0.9, sha256 ${sha256(body)}`);
+	expect(older).not.toContain(first);
+	writeFileSync(start, older);
+	writeFileSync(stop, `${readFileSync(stop, "utf8")}# mine\n`);
+	const said = [`${start} is of ksquash 0.0.9`, `${stop} was changed since ksquash wrote it`];
+	for (const words of [["status"], ["doctor"], ["boot", "status"]]) {
+		const { stdout, stderr } = box.ksquash(words);
+		for (const line of said) expect(stdout + stderr, words.join()).toContain(line);
+	}
+	expect(box.ksquash(["boot", "enable", "--init", "local.d"])).toMatchObject({ status: 73 });
+	expect([readFileSync(start, "utf8"), readFileSync(stop, "utf8")]).toEqual([older, expect.stringContaining("# mine")]);
+	expect(box.ksquash(["boot", "disable"]).stdout).toContain(`${stop}.edited`);
+	expect([existsSync(start), existsSync(stop), readFileSync(`${stop}.edited`, "utf8")]).toEqual([
+		...[false, false],
+		expect.stringContaining("# mine"),
+	]);
+	expect(box.ksquash(["boot", "enable", "--init", "local.d"])).toMatchObject({ status: 0 });
+	writeFileSync(start, older);
+	expect(box.ksquash(["boot", "enable", "--init", "local.d"]).stdout).toBe(`done: put ${start}\n`);
 });
 
 it("finds the init system by itself below another root, and says when there is none", async () => {

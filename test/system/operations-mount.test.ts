@@ -2,8 +2,10 @@
 
 import { spawn } from "node:child_process";
 import {
+	closeSync,
 	copyFileSync,
 	mkdirSync,
+	openSync,
 	readFileSync,
 	renameSync,
 	rmSync,
@@ -39,6 +41,36 @@ describe("mount", () => {
 		expect(results.filter(({ already }) => !already).length).toBeLessThanOrEqual(1);
 		expect(mountsBelow(root)).toEqual([target]);
 		expect(loopsBelow(root)).toHaveLength(1);
+	});
+
+	it("is a handle: what this call mounted goes at the end of the block, what was mounted before stays", async () => {
+		const { root, target, image } = await packed();
+		{
+			await using first = await mount(smallRelease, { root });
+			expect(Object.keys(first).toSorted()).toEqual(["already", "device", "image", "release", "target"]);
+			{
+				await using second = await mount(smallRelease, { root });
+				expect([first.already, second.already]).toEqual([false, true]);
+			}
+			expect(mountsBelow(root)).toEqual([target]);
+		}
+		expect([mountsBelow(root), loopsBelow(root)]).toEqual([[], []]);
+		const handle = await mount(smallRelease, { root });
+		const reader = openSync(join(target, "Makefile"), "r");
+		await expect(handle[Symbol.asyncDispose]()).rejects.toMatchObject({ code: "ERR_KSQUASH_BUSY" });
+		expect(mountsBelow(root)).toEqual([target]);
+		closeSync(reader);
+		await handle[Symbol.asyncDispose]();
+		await handle[Symbol.asyncDispose]();
+		expect(mountsBelow(root)).toEqual([]);
+		// Another image of that name, mounted since by somebody else, is not this handle's to take.
+		const again = await mount(smallRelease, { root });
+		await umount(smallRelease, { root });
+		copyFileSync(image, `${image}.new`);
+		renameSync(`${image}.new`, image);
+		await mount(smallRelease, { root });
+		await again[Symbol.asyncDispose]();
+		expect(mountsBelow(root)).toEqual([target]);
 	});
 
 	it("makes the mount point, and refuses one that is not empty, a file or a link", async () => {

@@ -67,6 +67,14 @@ describe("the house", () => {
 		expect(broken).toEqual([]);
 	});
 
+	it("runs every test file in a part of npm test", () => {
+		const parts = readFileSync(join(top, "scripts/test.sh"), "utf8").match(/\bpart \S+ .*(?= ;;|$)/gm) ?? [];
+		const filters = parts.join(" ").match(/test\/[\w/-]+/g) ?? [];
+		expect(filters.length).toBeGreaterThan(10);
+		const tests = below("test", /\.test\.ts$/).map(({ path }) => path);
+		expect(tests.filter((path) => !filters.some((filter) => path.includes(filter)))).toEqual([]);
+	});
+
 	it("keeps dangerous names in their places", () => {
 		const places: [RegExp, RegExp][] = [
 			[/node:child_process/, /^src\/system\/(?:run|launch|output|programs)\.ts$/],
