@@ -1,4 +1,4 @@
-/** docs/commands.md and the man pages say what the CLI's own help says, and are well-formed. */
+/** docs/commands.md and the man pages say what the CLI's own help says, docs/library.md what the declarations say. */
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,11 +10,12 @@ import { mustWork } from "../support/kernel.ts";
 
 const top = join(import.meta.dirname, "../..");
 
-it("are what scripts/pages.mjs writes now", () => {
+it("are what scripts/pages.mjs and library-page.mjs write now", () => {
 	const to = mkdtempSync(join(tmpdir(), "ksquash-pages-"));
 	try {
 		execFileSync(process.execPath, [join(top, "scripts/pages.mjs"), to]);
-		for (const name of ["docs/commands.md", "share/man/ksquash.8"]) {
+		execFileSync(process.execPath, [join(top, "scripts/library-page.mjs"), to]);
+		for (const name of ["docs/commands.md", "docs/library.md", "share/man/ksquash.8"]) {
 			expect(readFileSync(join(top, name), "utf8"), name).toBe(readFileSync(join(to, name), "utf8"));
 		}
 	} finally {
