@@ -57,11 +57,18 @@ function watched(context: CliContext, flags: Common & { dryRun?: boolean }): Wat
 	};
 }
 
-/** What a command says of its result. `command` makes "ksquash WORDS" for the root that was worked below. */
-export type Report<T> = (result: T, command: (words: string) => string) => string[];
+/**
+ * What a command says of its result. `command` makes "ksquash WORDS" for the root that was worked below; `width` is the
+ * terminal's, in characters, where stdout is one.
+ */
+export type Report<T> = (result: T, command: (words: string) => string, width?: number) => string[];
 
 function told({ root }: Common): (words: string) => string {
 	return (words) => ksquashCommand(words, root);
+}
+
+function widthOf({ process: { stdout } }: CliContext): number | undefined {
+	return stdout.isTTY && stdout.columns > 0 ? stdout.columns : undefined;
 }
 
 /** Runs one operation and prints what came of it. */
@@ -75,7 +82,7 @@ export async function one<T extends object>(
 	try {
 		const result = await work(options);
 		if (flags.json) printJson(context, { ...result, warnings: options.warnings });
-		else print(context, report(result, told(flags)));
+		else print(context, report(result, told(flags), widthOf(context)));
 		return result;
 	} catch (error) {
 		options.close();

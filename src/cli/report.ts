@@ -107,7 +107,11 @@ const columns = [
 	{ title: "BUILD DIRECTORY" },
 ];
 
-export function statusReport({ releases, leftovers, link }: Status, command: (words: string) => string): string[] {
+export function statusReport(
+	{ releases, leftovers, link }: Status,
+	command: (words: string) => string,
+	width?: number,
+): string[] {
 	if (releases.length === 0) {
 		return [
 			`no images here yet: ${command("install TREE|TARBALL")} makes one`,
@@ -118,7 +122,7 @@ export function statusReport({ releases, leftovers, link }: Status, command: (wo
 	if (releases.length > 1) rows.push(totals(releases));
 	const problems = releases.flatMap((row) => row.problems.map((problem) => `${row.release}: ${problem}`));
 	return [
-		...table(columns, rows),
+		...table(columns, rows, width),
 		...(link === undefined ? [] : [`* the linux link points to ${link}`]),
 		...problems,
 		...leftovers.map(

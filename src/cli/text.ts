@@ -41,8 +41,15 @@ export interface Column {
 	right?: boolean;
 }
 
-/** Columns two blanks apart; the last one is not padded. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+/**
+ * Columns two blanks apart; the last one is not padded. Where a terminal of `width` characters is too narrow for it, each row
+ * is a block of its own, one line a cell.
+ */
+export function table(
+	columns: readonly Column[],
+	rows: readonly (readonly string[])[],
+	width = Number.POSITIVE_INFINITY,
+): string[] {
 	const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
 	const line = (cells: readonly string[]): string =>
 		columns
@@ -52,7 +59,14 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 			})
 			.join("  ")
 			.trimEnd();
-	return [line(columns.map(({ title }) => title)), ...rows.map(line)];
+	const lines = [line(columns.map(({ title }) => title)), ...rows.map(line)];
+	return lines.every(({ length }) => length <= width) ? lines : rows.flatMap((row) => block(columns, row));
+}
+
+/** The first cell as a heading, the others with their titles below it. */
+function block(columns: readonly Column[], [first = "", ...cells]: readonly string[]): string[] {
+	const named = columns.slice(1).map(({ title }, i) => [title.toLowerCase(), cells[i] ?? ""] as const);
+	return [first, ...named.filter(([, cell]) => cell !== "").map(([title, cell]) => `  ${title}: ${cell}`)];
 }
 
 /** What, where, why, what to do. */
