@@ -67,7 +67,7 @@ export class HelperMounter implements Mounter {
 	async umount(
 		target: string,
 		{ lazy, expect }: { lazy?: boolean; expect?: FileId } = {},
-	): Promise<{ stillHeld: boolean }> {
+	): Promise<{ stillHeld: boolean; already: boolean }> {
 		const doing = `unmount ${target}`;
 		if (lazy) {
 			throw new KsquashError("ERR_KSQUASH_PRIVILEGE", "only root can detach a mount that is busy", { path: target });
@@ -76,8 +76,8 @@ export class HelperMounter implements Mounter {
 		if (expect !== undefined && file !== expect) {
 			throw new KsquashError("ERR_KSQUASH_CHANGED", `cannot ${doing}: another image is mounted there now`);
 		}
-		const { stillHeld } = await this.#ask("umount", target, doing);
-		return { stillHeld: stillHeld ?? false };
+		const { stillHeld, result } = await this.#ask("umount", target, doing);
+		return { stillHeld: stillHeld ?? false, already: result === "not mounted" };
 	}
 
 	/** The helper takes a name only: its policy must lead to the very paths that are meant. */

@@ -13,7 +13,7 @@ import { type Layout, lockPath, openLayout } from "../layout.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { attempt, failure, isSystemError } from "../system/failure.ts";
 import { fileId, lstatIfExists, makeDirectory } from "../system/files.ts";
-import { lock, type Probe, probe, removeTree, unlock } from "../system/native.ts";
+import { addonProblem, lock, type Probe, probe, removeTree, unlock } from "../system/native.ts";
 
 export interface ProgressEvent {
 	/** The step's short name: "pack", "verify", "mount", … */
@@ -47,6 +47,8 @@ export interface Context {
 	layout: Layout;
 	settings: Settings;
 	probe: Probe;
+	/** Why the add-on does not load; undefined where it does. Only a few operations can go on without it. */
+	missingAddon: KsquashError | undefined;
 	signal: AbortSignal | undefined;
 	dryRun: boolean;
 	warn(message: string): void;
@@ -63,6 +65,7 @@ export async function openContext(options: CommonOptions): Promise<Context> {
 		layout,
 		settings: await readSettings(layout.settingsFile),
 		probe: options.userSpace ? inSandbox : await probe(),
+		missingAddon: addonProblem(),
 		signal: options.signal,
 		dryRun: options.dryRun ?? false,
 		warn: options.onWarning ?? (() => undefined),

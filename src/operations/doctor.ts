@@ -51,8 +51,19 @@ export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 		boot(context),
 		ownFiles(),
 	]);
-	const checks = [...(await privileges(context, await helper(context))), ...groups.flat()];
+	const first =
+		context.missingAddon === undefined
+			? await privileges(context, await helper(context))
+			: [addon(context, context.missingAddon)];
+	const checks = [...first, ...groups.flat()];
 	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
+}
+
+/** Where it does not load: what it would have found out about mounting is not known then. */
+function addon({ layout }: Context, { message, hint }: KsquashError): Check {
+	const rest =
+		layout.root === "/" && which(layout.helper) !== undefined ? "; the installed helper mounts without it" : "";
+	return { name: "native add-on", result: "fail", found: `${message}${rest}`, fix: hint };
 }
 
 /** Only where it is installed: it is off by default. */

@@ -14,6 +14,7 @@ import { type FileId, statTarget, type TargetStatus } from "../system/native.ts"
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 import { type Failed, forEach } from "./many.ts";
 import { LOCK_WAIT_MS, mounterFor, staleness } from "./mounted.ts";
+import { mountWithoutAddon, releasesWithoutAddon } from "./without-addon.ts";
 
 export interface MountOutcome {
 	release: string;
@@ -53,11 +54,16 @@ export async function mount(release: string, options: MountOptions = {}): Promis
 /** Mounts every image there is; one that fails does not stop the others. */
 export async function mountAll(options: MountOptions = {}): Promise<{ done: MountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
-	const releases = (await scan(context.layout)).map(({ release }) => release);
+	const releases = await releasesHere(context);
 	return await forEach(context, releases, async (release) => {
 		const { undo: _, ...outcome } = await mountOne(context, release, options);
 		return outcome;
 	});
+}
+
+async function releasesHere(context: Context): Promise<string[]> {
+	if (context.missingAddon !== undefined) return await releasesWithoutAddon(context);
+	return (await scan(context.layout)).map(({ release }) => release);
 }
 
 interface Undoable extends MountOutcome {
@@ -67,6 +73,7 @@ interface Undoable extends MountOutcome {
 
 async function mountOne(context: Context, release: string, { fuse }: MountOptions): Promise<Undoable> {
 	const { name } = releasePaths(context.layout, release);
+	if (context.missingAddon !== undefined) return await mountWithoutAddon(context, release);
 	if (context.dryRun) return await planned(context, release, fuse);
 	await findImage(context, release);
 	const work = async (): Promise<Undoable> => await mountLocked(context, release, fuse);

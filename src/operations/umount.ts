@@ -12,6 +12,7 @@ import { type FileId, statTarget, type TargetStatus } from "../system/native.ts"
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 import { type Failed, forEach } from "./many.ts";
 import { assertNotLastCopy, assertUnused, LOCK_WAIT_MS, mounterFor, ownMount } from "./mounted.ts";
+import { releasesWithoutAddon, umountWithoutAddon } from "./without-addon.ts";
 
 export interface UmountOptions extends CommonOptions {
 	/** Detach it although it is busy: it lives on, unseen, until its last user ends. */
@@ -38,15 +39,23 @@ export async function umount(release: string, options: UmountOptions = {}): Prom
 /** Unmounts every release; one that is busy does not stop the others. */
 export async function umountAll(options: UmountOptions = {}): Promise<{ done: UmountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
+	const releases = await releasesHere(context);
+	return await forEach(context, releases, async (release) => await umountOne(context, release, options));
+}
+
+/** Those with an image, and those whose image was deleted while it is mounted. */
+async function releasesHere(context: Context): Promise<string[]> {
+	if (context.missingAddon !== undefined) return await releasesWithoutAddon(context);
 	const releases = (await scan(context.layout)).map(({ release }) => release);
 	for (const release of await withoutImage(context.layout)) {
 		const { mountPoint, image } = releasePaths(context.layout, release);
 		if ((await statTarget(mountPoint, image)).state === "mounted") releases.push(release);
 	}
-	return await forEach(context, releases, async (release) => await umountOne(context, release, options));
+	return releases;
 }
 
 async function umountOne(context: Context, release: string, options: UmountOptions): Promise<UmountOutcome> {
+	if (context.missingAddon !== undefined) return await umountWithoutAddon(context, release);
 	const paths = releasePaths(context.layout, release);
 	const outcome = { release, target: paths.mountPoint, already: false, stillHeld: false };
 	const before = await mountedFile(context, paths, options);

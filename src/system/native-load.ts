@@ -16,6 +16,7 @@ import { nativeError, type RawError } from "./native-error.ts";
 import type { LongWork, NativePath } from "./native-types.ts";
 
 let loaded: Addon | undefined;
+let problem: KsquashError | undefined;
 
 /** The directory of ksquash's package.json: compiled, this module may stand at any depth below it. */
 function packageRoot(): string {
@@ -51,6 +52,18 @@ export function addon(): Addon {
 		notes,
 		hint: `where no prebuilt one fits, build it: ${buildLines(root).join(" && ")}`,
 	});
+}
+
+/** Why the add-on does not load here; undefined where it does. */
+export function addonProblem(): KsquashError | undefined {
+	if (loaded !== undefined || problem !== undefined) return problem;
+	try {
+		addon();
+	} catch (error) {
+		if (!(error instanceof KsquashError)) throw error;
+		problem = error;
+	}
+	return problem;
 }
 
 /** What builds the add-on where it is looked for: a C++20 compiler, cmake, and the headers beside this node. */

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { hasCode } from "./files.ts";
 import { fuseRow, fuseStatus } from "./fuse-status.ts";
 import { nativeError } from "./native-error.ts";
-import { addon, callReading, callTransaction, path } from "./native-load.ts";
+import { addon, addonProblem, callReading, callTransaction, path } from "./native-load.ts";
 import type {
 	AttachRequest,
 	AttachResult,
@@ -26,6 +26,7 @@ import type {
 	UmountResult,
 } from "./native-mount-types.ts";
 import type { Look, NativePath } from "./native-types.ts";
+import { probeWithoutAddon } from "./without-addon.ts";
 
 /**
  * Reads and checks an image's superblock and tables. EINVAL with `reason` when the kernel could not mount it.
@@ -138,6 +139,7 @@ export function holders(top: NativePath, { signal }: Look = {}): Promise<Holder[
 
 /** What the running kernel has and what this process may do. Changes nothing; may load the squashfs module. */
 export async function probe({ signal }: Look = {}): Promise<Probe> {
+	if (addonProblem() !== undefined) return await probeWithoutAddon();
 	const { loopControlErrno, ...rest } = await callReading(signal, (native) => native.probe());
 	const code = nativeError({ errno: loopControlErrno, syscall: "open" }).code;
 	return { ...rest, loopControl: loopControlErrno === 0 ? "ok" : code };

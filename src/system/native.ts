@@ -7,7 +7,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { nativeError } from "./native-error.ts";
-import { addon, call, callLong, callReading, callWhole, path } from "./native-load.ts";
+import { addon, addonProblem, call, callLong, callReading, callWhole, path } from "./native-load.ts";
 import type {
 	CompareRequest,
 	Comparison,
@@ -21,7 +21,9 @@ import type {
 	TreeList,
 	TreeRequest,
 } from "./native-types.ts";
+import { resolveFromTop } from "./without-addon.ts";
 
+export { addonProblem } from "./native-load.ts";
 export * from "./native-mount.ts";
 export type * from "./native-mount-types.ts";
 export type * from "./native-types.ts";
@@ -73,6 +75,7 @@ export function renameNew(from: NativePath, to: NativePath, { signal }: Transact
  * ELOOP after 40 links; EILSEQ where the answer is no valid UTF-8. openat2(2), RESOLVE_IN_ROOT.
  */
 export async function resolveInRoot(root: NativePath, inside: NativePath, { signal }: Look = {}): Promise<string> {
+	if (root === "/" && addonProblem() !== undefined) return await resolveFromTop(String(inside));
 	const answer = await callReading(signal, (native) => native.resolveInRoot(path(root), path(inside)));
 	if (typeof answer === "string") return answer;
 	throw nativeError({ errno: -84, syscall: "openat2", path: String(inside), reason: "the path is not valid UTF-8" });
@@ -122,9 +125,10 @@ export function foreignEntries(top: NativePath, uid: number, { signal }: Look = 
 	return callReading(signal, (native) => native.foreignEntries(path(top), uid));
 }
 
-/** The capabilities of a regular file; undefined where it has none. A link is refused (ELOOP). */
-export function fileCapabilities(file: NativePath): Promise<FileCapabilities | undefined> {
-	return call((native) => native.fileCapabilities(path(file)));
+/** The capabilities of a regular file; undefined where it has none, or no add-on to ask. A link is refused (ELOOP). */
+export async function fileCapabilities(file: NativePath): Promise<FileCapabilities | undefined> {
+	if (addonProblem() !== undefined) return undefined;
+	return await call((native) => native.fileCapabilities(path(file)));
 }
 
 /** Gives a regular file exactly these permitted capabilities (a sum of 1 << number); 0 takes all. EPERM, ENOTSUP. */

@@ -230,12 +230,14 @@ describe("where no prebuilt add-on fits", () => {
 			spawnSync(process.execPath, [join(directory, "dist/cli/main.js"), ...words], { env, encoding: "utf8" });
 		const before = cli("doctor", "--json");
 		expect(before.status).toBe(69);
-		const { error } = JSON.parse(before.stdout) as { error: { code: string; hint: string } };
-		expect(error.code).toBe("ERR_KSQUASH_NATIVE");
-		const lines = error.hint.replace(/^[^:]*: /, "");
+		const { checks } = JSON.parse(before.stdout) as { checks: { name: string; result: string; fix: string }[] };
+		const [missing] = checks;
+		expect(missing).toMatchObject({ name: "native add-on", result: "fail" });
+		expect(JSON.parse(cli("status", "--json").stdout).error.code).toBe("ERR_KSQUASH_NATIVE");
+		const lines = missing?.fix.replace(/^[^:]*: /, "") ?? "";
 		const built = spawnSync("sh", ["-ec", lines], { env, encoding: "utf8" });
 		expect(built, built.stderr).toMatchObject({ status: 0 });
-		expect(cli("doctor", "--json").stdout).toContain('"checks"');
+		expect(cli("doctor", "--json").stdout).not.toContain("native add-on");
 	});
 });
 

@@ -35,6 +35,7 @@ const shared = [
 	"link",
 	"many",
 	"mounted",
+	"without-addon",
 ].map((name) => `operations/${name}`);
 
 function allowed(from: string, to: string): boolean {
