@@ -3,7 +3,7 @@
 import { build } from "esbuild";
 
 await build({
-	entryPoints: { index: "src/index.ts", "cli/main": "src/cli/main.ts" },
+	entryPoints: { index: "src/index.ts", native: "src/native.ts", "cli/main": "src/cli/main.ts" },
 	outdir: "dist",
 	bundle: true,
 	splitting: true,

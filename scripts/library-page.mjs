@@ -18,6 +18,13 @@ function load(path) {
 			if (name !== "") module.origin.set(name, resolve(dirname(path), from));
 		}
 	}
+	for (const [, from] of text.matchAll(/^export (?:type )?\* from "(\.[^"]+)";$/gm)) {
+		const other = resolve(dirname(path), from);
+		const { declared, origin } = load(other);
+		for (const name of [...declared.keys(), ...origin.keys()]) {
+			if (!module.origin.has(name)) module.origin.set(name, other);
+		}
+	}
 	const start =
 		/^(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?(?:export )?(?:declare )?(?:function|interface|type|class|const) (\w+)/gm;
 	for (const { 0: match, 1: comment = "", 2: name, index } of text.matchAll(start)) {
@@ -59,28 +66,29 @@ function find(path, name) {
 	return from === undefined ? undefined : find(from, name);
 }
 
-const index = join(root, "dist/index.ts");
-const shown = new Map();
-const groups = new Map();
-for (const [name, path] of load(index).origin) {
-	if (!groups.has(path)) groups.set(path, []);
-	const found = find(path, name);
-	if (found === undefined) throw new Error(`${name} of ${path} is declared nowhere`);
-	shown.set(name, found);
-	groups.get(path).push({ name, ...found });
-}
-
-/** Types that what is shown names, and that have no place in it yet. */
-const used = [];
-for (const queue = [...shown.values()]; queue.length > 0; ) {
-	const { path, code } = queue.shift();
-	for (const name of new Set(code.replaceAll(/\/\*\*[\s\S]*?\*\//g, "").match(/\b[A-Z]\w+/g) ?? [])) {
-		const found = shown.has(name) ? undefined : find(path, name);
-		if (found === undefined) continue;
+/** What can be imported from one entry, by the file that declares it, and the types that this names besides. */
+function contents(entryFile) {
+	const shown = new Map();
+	const groups = new Map();
+	for (const [name] of load(entryFile).origin) {
+		const found = find(entryFile, name);
+		if (found === undefined) throw new Error(`${name} of ${entryFile} is declared nowhere`);
+		if (!groups.has(found.path)) groups.set(found.path, []);
 		shown.set(name, found);
-		used.push({ name, ...found });
-		queue.push(found);
+		groups.get(found.path).push({ name, ...found });
 	}
+	const used = [];
+	for (const queue = [...shown.values()]; queue.length > 0; ) {
+		const { path, code } = queue.shift();
+		for (const name of new Set(code.replaceAll(/\/\*\*[\s\S]*?\*\//g, "").match(/\b[A-Z]\w+/g) ?? [])) {
+			const found = shown.has(name) ? undefined : find(path, name);
+			if (found === undefined) continue;
+			shown.set(name, found);
+			used.push({ name, ...found });
+			queue.push(found);
+		}
+	}
+	return { groups, used };
 }
 
 const isValue = ({ code }) => /^export declare (?:function|class|const)/.test(code);
@@ -89,24 +97,37 @@ const entry = ({ comment, code }) => `${comment === "" ? "" : `${comment}\n\n`}\
 
 function section([path, items]) {
 	const values = items.filter(isValue);
-	const title = values.length > 0 ? values.map(({ name }) => `\`${name}\``).join(", ") : "Types of every operation";
+	const title = values.length > 0 ? values.map(({ name }) => `\`${name}\``).join(", ") : `Types: ${load(path).head}`;
+	const intro = values.length > 0 ? `${load(path).head}\n\n` : "";
 	const sorted = [...values, ...items.filter((item) => !isValue(item))];
-	return `## ${title}\n\n${load(path).head}\n\n${sorted.map(entry).join("\n")}`;
+	return `### ${title}\n\n${intro}${sorted.map(entry).join("\n")}`;
+}
+
+function part(file) {
+	const { groups, used } = contents(join(root, "dist", file));
+	const rest = used.length === 0 ? "" : `\n### Types that the others name\n\n${used.map(entry).join("\n")}`;
+	return [...groups].map(section).join("\n") + rest;
 }
 
 const page = `# The library
 
-Everything that a program can import from \`"ksquash"\`, from its declarations. Nothing prints and nothing ends the process; mounts,
-comparisons and removals are done off the main thread. What can fail throws a \`KsquashError\`, whose \`code\` is stable
-([errors](errors.md)); a call whose \`signal\` was aborted throws the signal's reason. Programs to begin with are in
-[examples](../examples/README.md).
+Everything that a program can import, from its declarations. Nothing prints and nothing ends the process; mounts, comparisons and
+removals are done off the main thread. Programs to begin with are in [examples](../examples/README.md).
 
-${[...groups].map(section).join("\n")}
-## Types that the others name
+## \`"ksquash"\`
 
-${used.map(entry).join("\n")}`;
+The commands' verbs. What fails throws a \`KsquashError\`, whose \`code\` is stable ([errors](errors.md)); a call whose \`signal\`
+was aborted throws the signal's reason.
+
+${part("index.ts")}
+## \`"ksquash/native"\`
+
+The system calls below them, on any image and any path: no policy, no layout, no messages for people. What fails rejects in the
+shape of Node's SystemError, with \`step\` and, where the kernel said something, \`kernelLog\`.
+
+${part("native.ts")}`;
 
 const file = join(to, "docs/library.md");
 mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, `${page.trimEnd()}\n`);
-console.log(`${relative(process.cwd(), file)}: ${shown.size} declarations`);
+console.log(`${relative(process.cwd(), file)}: ${page.match(/^```ts$/gm).length} declarations`);

@@ -16,7 +16,7 @@ export interface WatchOptions {
 	onlyTable?: boolean | undefined;
 }
 
-export interface MountWatch extends AsyncIterableIterator<MountChange, void> {
+export interface MountWatch extends AsyncIterableIterator<MountChange, void>, AsyncDisposable {
 	/** How the kernel tells. */
 	readonly way: "fanotify" | "mountinfo";
 	return(): Promise<IteratorReturnResult<void>>;
@@ -67,7 +67,7 @@ class Queue {
  * Mounts that are attached, detached or moved in this mount namespace from the moment on when the promise resolves. By
  * fanotify where the kernel has it (6.15; CAP_SYS_ADMIN), each change by itself; else by comparing tables, where a mount
  * that comes and goes between two looks is not seen. A thread of its own waits, and keeps the process alive, until
- * `return()` (leaving a `for await` calls it) or the signal. EMFILE, ENOMEM.
+ * `return()` (leaving a `for await` calls it, and so does `await using`) or the signal. EMFILE, ENOMEM.
  * fanotify(7): FAN_MARK_MNTNS; proc_pid_mountinfo(5): POLLPRI.
  */
 export async function watchMounts({ signal, onlyTable = false }: WatchOptions = {}): Promise<MountWatch> {
@@ -94,6 +94,7 @@ export async function watchMounts({ signal, onlyTable = false }: WatchOptions = 
 			return { done: true, value: undefined };
 		},
 		[Symbol.asyncIterator]: () => watch,
+		[Symbol.asyncDispose]: async () => end(),
 	};
 	return watch;
 }

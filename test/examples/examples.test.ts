@@ -1,6 +1,6 @@
 /** Every program in examples/ runs, as it stands and where it must be compiled, and leaves nothing. */
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
 	copyFileSync,
 	mkdirSync,
@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { transformSync } from "esbuild";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { mount, pack, umount } from "../../src/index.ts";
 import { loopsBelow, mountsBelow, placeTarball, scratchRoot, smallRelease } from "../support/scratch.ts";
 
@@ -26,6 +26,7 @@ function place(name: string): string {
 	const project = mkdtempSync(join(tmpdir(), "ksquash-example-"));
 	onTestFinished(() => rmSync(project, { recursive: true }));
 	mkdirSync(join(project, "node_modules"));
+	writeFileSync(join(project, "package.json"), '{ "private": true }');
 	symlinkSync(top, join(project, "node_modules/ksquash"));
 	const source = join(top, "examples", name);
 	const to = join(project, name.replace(/\.mts$/, ".mjs"));
@@ -49,6 +50,7 @@ it("has a test for each", () => {
 		"build-farm-worker.mjs",
 		"build-farm-worker.mts",
 		"configs.mjs",
+		"mount-monitor.mjs",
 		"test-fixture.mjs",
 		"test-fixture.mts",
 	];
@@ -100,4 +102,31 @@ it("configs.mjs", () => {
 		expect.stringMatching(/^mine:3:\d+: /),
 		...["B: redefinition, m → y", "A: redefinition, y → n", "A y → n", "B m → y", "left over: 0", ""],
 	]);
+});
+
+it("mount-monitor.mjs", { timeout: 30_000 }, async () => {
+	const scratch = scratchRoot();
+	const { root } = scratch;
+	const { image, mountPoint } = await pack(placeTarball(scratch), { root, preset: "fast" });
+	mkdirSync(mountPoint);
+	const monitor = spawn(process.execPath, [place("mount-monitor.mjs"), image, mountPoint], {
+		stdio: ["ignore", "pipe", "inherit"],
+	});
+	let printed = "";
+	monitor.stdout.setEncoding("utf8").on("data", (text) => {
+		printed += text;
+	});
+	const says = async (line: RegExp): Promise<void> => await vi.waitFor(() => expect(printed).toMatch(line), 10_000);
+	try {
+		await says(/: unmounted/);
+		await mount(smallRelease, { root });
+		await says(/: mounted, \/dev\/loop\d+$/m);
+		rmSync(image);
+		await umount(smallRelease, { root, force: true });
+		await says(/: unmounted.*: mounted.*: unmounted/s);
+	} finally {
+		monitor.kill("SIGINT");
+	}
+	expect(await new Promise((done) => monitor.once("close", done))).toBe(0);
+	expect(printed).toMatch(/done\n$/);
 });
