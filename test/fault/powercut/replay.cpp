@@ -90,42 +90,60 @@ Epoch pagesOf(const Epoch& epoch) {
     return out;
 }
 
-using Visit = std::function<void(const std::string& disk, const std::string& label)>;
+// A point is made only where `wanted` says so, in a disk that is used again: a copy of 20 MiB costs more than
+// its mount.
+struct Visitor {
+    std::function<bool(size_t index)> wanted;
+    std::function<void(const std::string& disk, size_t index, const std::string& label)> visit;
+};
 
 // Some pages of an epoch, in an order of their own; two writes to one page keep theirs or not, as it falls.
-std::string shuffled(const std::string& before, Epoch pages, std::mt19937_64& random) {
-    std::string disk = before;
+void applySome(std::string& disk, Epoch pages, uint64_t seed) {
+    std::mt19937_64 random(seed);
     std::shuffle(pages.begin(), pages.end(), random);
     pages.resize(random() % (pages.size() + 1));
     for (const Write& page : pages)
         apply(disk, page);
-    return disk;
+}
+
+void copyPages(std::string& to, const std::string& from, const Epoch& pages) {
+    for (const Write& page : pages)
+        memcpy(to.data() + page.offset, from.data() + page.offset, page.data.size());
 }
 
 void eachPoint(std::string disk, const std::vector<Epoch>& epochs, size_t count, uint64_t seed,
-               const Visit& visit) {
-    std::mt19937_64 random(seed);
+               const Visitor& visitor) {
+    std::string part = disk;
+    size_t index = 0;
+    auto point = [&](const std::string& state, const std::string& label) {
+        if (visitor.wanted(index))
+            visitor.visit(state, index, label);
+        index++;
+    };
     size_t writes = 0;
     for (const Epoch& epoch : epochs)
         writes += epoch.size();
     // What the prefixes leave of COUNT is shared out by the writes that an epoch has.
     size_t shares = count > writes ? count - writes : 0;
     size_t done = 0;
-    visit(disk, "nothing");
+    point(disk, "nothing");
     for (size_t i = 0; i < epochs.size(); i++) {
-        std::string before = disk;
         Epoch pages = pagesOf(epochs[i]);
-        for (size_t j = 0; j < epochs[i].size(); j++) {
-            apply(disk, epochs[i][j]);
-            visit(disk, "flush " + std::to_string(i) + " and " + std::to_string(j + 1) + " writes");
-        }
         size_t from = writes == 0 ? 0 : shares * done / writes;
         done += epochs[i].size();
         size_t to = writes == 0 ? 0 : shares * done / writes;
+        // `part` is what the flush left, and is that again after each.
         for (size_t k = from; k < to; k++) {
-            visit(shuffled(before, pages, random),
-                  "flush " + std::to_string(i) + " and part " + std::to_string(k));
+            if (visitor.wanted(index))
+                applySome(part, pages, seed * 1000003 + k);
+            point(part, "flush " + std::to_string(i) + " and part " + std::to_string(k));
+            copyPages(part, disk, pages);
         }
+        for (size_t j = 0; j < epochs[i].size(); j++) {
+            apply(disk, epochs[i][j]);
+            point(disk, "flush " + std::to_string(i) + " and " + std::to_string(j + 1) + " writes");
+        }
+        copyPages(part, disk, pages);
     }
 }
 
@@ -281,30 +299,29 @@ int main(int argc, char** argv) {
     std::vector<Epoch> epochs = epochsOf(log);
     size_t count = strtoul(argv[3], nullptr, 10);
     uint64_t seed = strtoull(argv[4], nullptr, 10);
-    size_t index = 0;
     if (verb == "save") {
         std::set<size_t> wanted;
         for (int i = 7; i < argc; i++)
             wanted.insert(strtoul(argv[i], nullptr, 10));
-        eachPoint(base, epochs, count, seed, [&](const std::string& disk, const std::string&) {
-            if (wanted.contains(index))
-                save(std::string(argv[6]) + "/" + std::to_string(index), disk);
-            index++;
-        });
+        eachPoint(base, epochs, count, seed,
+                  {[&](size_t index) { return wanted.contains(index); },
+                   [&](const std::string& disk, size_t index, const std::string&) {
+                       save(std::string(argv[6]) + "/" + std::to_string(index), disk);
+                   }});
         return 0;
     }
     Machine machine(base.size());
     size_t shard = strtoul(argv[6], nullptr, 10);
     size_t of = strtoul(argv[7], nullptr, 10);
     std::map<std::string, size_t> states;
-    eachPoint(base, epochs, count, seed, [&](const std::string& disk, const std::string& label) {
-        if (index++ % of != shard)
-            return;
-        std::string seen = machine.visible(disk);
-        auto [state, isNew] = states.try_emplace(seen, states.size());
-        if (isNew)
-            printf("state %zu\n%s\n", state->second, seen.c_str());
-        printf("point %zu %zu %s\n", index - 1, state->second, label.c_str());
-    });
+    eachPoint(base, epochs, count, seed,
+              {[&](size_t index) { return index % of == shard; },
+               [&](const std::string& disk, size_t index, const std::string& label) {
+                   std::string seen = machine.visible(disk);
+                   auto [state, isNew] = states.try_emplace(seen, states.size());
+                   if (isNew)
+                       printf("state %zu\n%s\n", state->second, seen.c_str());
+                   printf("point %zu %zu %s\n", index, state->second, label.c_str());
+               }});
     return 0;
 }
