@@ -8,6 +8,7 @@
 import { readConfig } from "./configure.ts";
 import { readOwned, removeOwned, writeOwned } from "./files.ts";
 import type { Owner } from "./ownership.ts";
+import { forgetMade } from "./tools.ts";
 
 /** Its ending makes it one of the configs that a removal saves. */
 const COPY = ".ksquash.config";
@@ -19,12 +20,23 @@ export interface Memory {
 	interrupted: Buffer | undefined;
 }
 
-/** A .config that a killed configure took away comes back here. */
-export async function openMemory(build: string, owner: Owner): Promise<Memory> {
+/**
+ * A .config that a killed configure, or a power cut, took away comes back here. `done`: a configure has ended here once.
+ *
+ * What make had just written when the power went is empty, or has holes: no person wrote that.
+ */
+export async function openMemory(build: string, owner: Owner, done: boolean): Promise<Memory> {
 	const interrupted = await readOwned(build, COPY, owner);
-	const config = await readConfig(build, owner);
+	const found = await readConfig(build, owner);
+	const cut = (!done || interrupted !== undefined) && found !== undefined && isTorn(found);
+	const config = cut ? undefined : found;
 	if (config === undefined && interrupted !== undefined) await writeOwned(build, ".config", interrupted, owner);
+	if (!done || interrupted !== undefined) await forgetMade(build, owner);
 	return { config: config ?? interrupted, interrupted };
+}
+
+function isTorn(config: Buffer): boolean {
+	return config.length === 0 || config.includes(0);
 }
 
 /** Runs `work`; afterwards .config.old holds what the first of the interrupted runs, or this one, began with. */

@@ -12,6 +12,7 @@ import { removeTemporaries } from "../../build/files.ts";
 import { runTarget, toolchainLine } from "../../build/kbuild.ts";
 import { openMemory, remembering } from "../../build/memory.ts";
 import { inputsHash, type Stamp, sha256, writeStamp } from "../../build/stamp.ts";
+import { keepMade } from "../../build/tools.ts";
 import { parseConfig, symbolValue } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { findBase, type Origin } from "../../kconfig/origins.ts";
@@ -31,7 +32,7 @@ export async function fill(
 	const { arch, cross, makeArgs } = options;
 	const make = { owner, arch, cross, makeArgs };
 	await removeTemporaries(path, owner);
-	const memory = await openMemory(path, owner);
+	const memory = await openMemory(path, owner, stamp.config !== undefined);
 	const existing = memory.config;
 	const toolchain = await toolchainLine(make);
 	const inputs = inputsHash({ ...make, release, toolchain, base: "", fragments });
@@ -62,6 +63,8 @@ export async function fill(
 	const made = await context.step("configure", origin.why, async () => {
 		return await remembering(path, owner, memory, async () => {
 			const merged = await merge(context, request, origin, fragments);
+			// The stamp says that it is done: from here on nothing of it may be lost.
+			await keepMade(path, owner);
 			Object.assign(next, { asked: merged.asked, config: sha256(merged.config) });
 			await writeStamp(path, next, owner);
 			return merged;
