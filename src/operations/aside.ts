@@ -126,6 +126,12 @@ export async function finishReplacement(
 	return await finish(context, paths, { begun: false, mountable });
 }
 
+/** A tree, or the rest of one. */
+export async function isAnythingAside({ setAside, rest }: ReleasePaths): Promise<boolean> {
+	const free = [setAside, rest].map(async (path) => await attempt(`look at ${path}`, isAbsentOrEmpty(path)));
+	return (await Promise.all(free)).includes(false);
+}
+
 async function isAbsentOrEmpty(path: string): Promise<boolean> {
 	return (await lstatIfExists(path)) === undefined || (await isEmptyDirectory(path));
 }

@@ -13,7 +13,7 @@ import { releasePaths, tarballKey } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
 import { readPatches } from "../../source/patch.ts";
 import { missingProgram, which } from "../../system/run.ts";
-import { finishReplacement } from "../aside.ts";
+import { finishReplacement, isAnythingAside } from "../aside.ts";
 import { type Context, openContext, removeLeftovers, withLock } from "../context.ts";
 import { decompressorProblem } from "../decompressors.ts";
 import { assertGood, describe, type Job, type PackResult } from "./job.ts";
@@ -47,7 +47,11 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const problem = await whyNotMountable(context, resolved, tools, options);
 	const trust = await resolveTrust(opened.kind === "tarball" ? "tarball" : "tree", options);
 	const job = { context, format, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
-	if (opened.kind === "packed") assertNothingAsked(opened.release, options);
+	if (opened.kind === "packed") {
+		// What a --replace that broke off has set aside is what it packed: the same command goes on from there.
+		const begun = options.replace && (await isAnythingAside(releasePaths(context.layout, opened.release)));
+		assertNothingAsked(opened.release, begun ? { ...options, replace: false } : options);
+	}
 	if (context.dryRun) return await plan(job, opened, source);
 	await removeLeftovers(context);
 	if (opened.kind === "packed") {
@@ -86,6 +90,8 @@ async function completePacked(job: Job, release: string): Promise<PackResult | u
 		assertGood(entry);
 		warnOfOtherWishes(job, entry);
 		const kept = replaced?.kept ?? [];
+		// Not what this image was made of, after all.
+		if (kept.length > 0) assertNothingAsked(release, job.options);
 		const source = replaced === undefined || kept.length > 0 ? "absent" : "replaced";
 		return await describe(context, release, { already: true, source, kept });
 	});
@@ -102,7 +108,9 @@ function assertNothingAsked(packed: string, { replace, release, patches }: PackO
 				: undefined;
 	if (asked === undefined) return;
 	const why = `${packed} is packed already and its tree is gone: there is nothing that ${asked} could pack`;
-	throw new KsquashError("ERR_KSQUASH_USAGE", why, { hint: "give the tarball, or another copy of the tree" });
+	throw new KsquashError("ERR_KSQUASH_USAGE", why, {
+		hint: `give the tarball, or another copy of the tree; without ${asked} the command goes on from there`,
+	});
 }
 
 function warnOfOtherWishes({ context, options, resolved }: Job, { release, manifest }: Entry): void {
