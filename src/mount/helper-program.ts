@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { shellWord } from "../system/command-line.ts";
 import {
 	lstatIfExists,
 	makeDirectory,
@@ -63,7 +64,7 @@ export async function placeHelper(path: string): Promise<InstalledHelper> {
 	const bytes = source === undefined ? undefined : await readIfExists(source);
 	if (bytes === undefined) {
 		throw new KsquashError("ERR_KSQUASH_NATIVE", "the package has no ksquash-helper for this machine", {
-			hint: "build it with: npm run build:native",
+			hint: `build it (a C++20 compiler, static libraries): node ${shellWord(join(ownPackage().root, "scripts/build-helper.mjs"))}`,
 		});
 	}
 	const before = await installedHelper(path);
