@@ -113,6 +113,10 @@ export async function streamTarball(tarball: Tarball, options: Unpacking): Promi
 		assertSha256(tarball.path, sha256, options.sha256);
 		const signed = signature && (await assertSigned(checks, tarball.path, signature));
 		return { list, release, sha256, signed };
+	} catch (error) {
+		// Where the decompressor was asked to end, the tar ends early: that is no fault of the tarball's.
+		signal?.throwIfAborted();
+		throw error;
 	} finally {
 		file.destroy();
 		for (const check of checks) check.destroy();

@@ -123,13 +123,19 @@ function sampled(points: readonly Cut[]): Cut[] {
 	});
 }
 
-export async function killedAt(
+export async function killedAt(cut: Cut, args: readonly string[], log: string, ...extra: string[]): Promise<Ran> {
+	return await signalledAt("KILL", cut, args, log, ...extra);
+}
+
+/** The signal comes as the call begins. */
+export async function signalledAt(
+	signal: "KILL" | "INT" | "TERM",
 	{ syscall, when }: Cut,
 	args: readonly string[],
 	log: string,
 	...extra: string[]
 ): Promise<Ran> {
-	const expressions = [`trace=${changing.join(",")}`, `inject=${syscall}:signal=KILL:when=${when}`, ...extra];
+	const expressions = [`trace=${changing.join(",")}`, `inject=${syscall}:signal=${signal}:when=${when}`, ...extra];
 	return await ksquash(args, { prefix: strace(log, ...expressions) });
 }
 
@@ -143,7 +149,7 @@ export async function eachCut(points: readonly Cut[], work: (cut: Cut, index: nu
 				await work(cut, index);
 			} catch (error) {
 				left.length = 0;
-				throw new Error(`killed at ${cut.syscall} number ${cut.when}: ${(error as Error).message}`, { cause: error });
+				throw new Error(`cut at ${cut.syscall} number ${cut.when}: ${(error as Error).message}`, { cause: error });
 			}
 		}
 	};
