@@ -224,22 +224,19 @@ function halfDrawn(lines: readonly string[]): string[] {
 }
 
 describe.skipIf(!has("script"))("Ctrl-C on a terminal", () => {
-	it.each(["pack", "prove", "configure"])(
-		"in %s: 130, no half-drawn line, the terminal as it was",
-		async (step) => {
-			const { root, src, path } = scratchRoot();
-			const tarball = placeTarball({ root, src, path });
-			const args = ["install", tarball, "--base", "defconfig", "--root", root];
-			const { status, output } = await typedAt(step, args);
-			expect({ status, output }).toMatchObject({ status: 130 });
-			const lines = linesOf(output);
-			expect(lines.at(-1)).toBe(lines[0]);
-			expect(halfDrawn(lines)).toEqual([]);
-			expect(lines.at(-2)).toMatch(/^ksquash: interrupted/);
-			expect(await ksquash(args)).toMatchObject({ status: 0 });
-			expect(names(src)).toEqual(installed);
-		},
-	);
+	it.each(["pack", "prove", "configure"])("in %s: 130, no half-drawn line, the terminal as it was", async (step) => {
+		const { root, src, path } = scratchRoot();
+		const tarball = placeTarball({ root, src, path });
+		const args = ["install", tarball, "--base", "defconfig", "--root", root];
+		const { status, output } = await typedAt(step, args);
+		expect({ status, output }).toMatchObject({ status: 130 });
+		const lines = linesOf(output);
+		expect(lines.at(-1)).toBe(lines[0]);
+		expect(halfDrawn(lines)).toEqual([]);
+		expect(lines.at(-2)).toMatch(/^ksquash: interrupted/);
+		expect(await ksquash(args)).toMatchObject({ status: 0 });
+		expect(names(src)).toEqual(installed);
+	});
 
 	it("and this test finds a line that was not taken away", () => {
 		const drawn = `\r${ESC}[K  pack: 3 % of 1 MB`;
