@@ -71,10 +71,10 @@ function latencies(printed, titles) {
 		const [, title, count] = /^(.*), (\d+) mounts/.exec(head) ?? [];
 		if (!titles.includes(title)) continue;
 		for (const line of lines) {
-			const [, name, median] = /^\s*(\S.*?) {2,}([\d,.]+) /.exec(line) ?? [];
+			const [, name, median, unit] = /^\s*(\S.*?) {2,}([\d.]+) (us|ms|s) /.exec(line) ?? [];
 			if (name === undefined) continue;
 			if (!found.has(name)) found.set(name, new Map());
-			found.get(name).set(Number(count), Number(median.replaceAll(",", "")));
+			found.get(name).set(Number(count), Number(median) * { us: 1, ms: 1000, s: 1_000_000 }[unit]);
 		}
 	}
 	return found;
@@ -99,13 +99,13 @@ function lines(series, title, isOurs) {
 	}
 	for (const count of counts)
 		parts.push(text(x(count).toFixed(1), bottom + 18, `${count} mounts`, 'class="small" text-anchor="middle"'));
-	const greys = ["#8c959f", "#bf8700", "#cf222e", "#8250df"];
+	const others = ["#8c959f", "#bf8700", "#cf222e", "#8250df"];
 	let taken = Number.NEGATIVE_INFINITY;
 	const ends = [...series]
 		.map(([name, points]) => [name, points, y(points.get(counts.at(-1)))])
 		.toSorted((a, b) => a[2] - b[2]);
 	for (const [name, points, end] of ends) {
-		const colour = isOurs(name) ? "#0969da" : greys.shift();
+		const colour = isOurs(name) ? "#0969da" : others.shift();
 		const path = counts
 			.filter((count) => points.has(count))
 			.map((count) => `${x(count).toFixed(1)},${y(points.get(count)).toFixed(1)}`);

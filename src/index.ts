@@ -34,7 +34,7 @@ export {
 } from "./operations/config/text.ts";
 export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure/index.ts";
 export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
-export { type Check, type Diagnosis, doctor } from "./operations/doctor.ts";
+export { type Check, type Diagnosis, doctor } from "./operations/doctor/index.ts";
 export {
 	type HelperChange,
 	type HelperInstallOptions,

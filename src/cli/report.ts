@@ -5,7 +5,7 @@
  */
 
 import type { ConfigureResult } from "../operations/configure/index.ts";
-import type { Diagnosis } from "../operations/doctor.ts";
+import type { Diagnosis } from "../operations/doctor/index.ts";
 import type { InstallResult } from "../operations/install.ts";
 import type { MountOutcome } from "../operations/mount.ts";
 import type { PackResult } from "../operations/pack/index.ts";
@@ -158,7 +158,7 @@ function totals(releases: readonly ReleaseStatus[]): string[] {
 	return ["total", "", size(sum((row) => row.imageBytes)), bytes, count(sum((row) => row.saved?.inodes)), "", ""];
 }
 
-export function doctorReport({ checks, healthy }: Diagnosis): string[] {
+export function doctorReport({ checks, healthy, install }: Diagnosis): string[] {
 	const marks = { ok: "ok", warn: "warning", fail: "MISSING" } as const;
 	const rows = checks.map(({ name, result, found }) => [marks[result], name, found]);
 	const fixes = checks.flatMap(({ name, fix }) => (fix === undefined ? [] : [`${name}: ${fix}`]));
@@ -166,6 +166,7 @@ export function doctorReport({ checks, healthy }: Diagnosis): string[] {
 	return [
 		...table([{ title: "RESULT" }, { title: "CHECK" }, { title: "FOUND" }], rows),
 		...(fixes.length > 0 ? ["", "what mends it:", ...fixes.map((line) => `  ${line}`)] : []),
+		...(install === undefined ? [] : ["", "all packages at once:", `  ${install}`]),
 		"",
 		healthy
 			? "ksquash's main job works here"

@@ -40,7 +40,17 @@ const packages: Readonly<Record<string, Packages>> = {
 	getent: ["libc-bin", "sys-libs/glibc", "glibc"],
 	modprobe: ["kmod", "sys-apps/kmod", "kmod"],
 	systemctl: ["systemd", "sys-apps/systemd", "systemd"],
+	// Headers that a kernel's own tools (objtool, the signing of modules) are built with.
+	"gelf.h": ["libelf-dev", "dev-libs/elfutils", "libelf"],
+	"openssl/opensslv.h": ["libssl-dev", "dev-libs/openssl", "openssl"],
 };
+
+/** Who installs packages, in the order of Packages, and how a person is told to. */
+const managers = [
+	["apt-get", "apt install", "Debian"],
+	["emerge", "emerge", "Gentoo"],
+	["pacman", "pacman -S", "Arch"],
+] as const;
 
 /** The directories that children search, in order: those of the fixed list that only root can write. */
 export function searchPath(): string[] {
@@ -58,12 +68,21 @@ export function which(name: string): string | undefined {
 	return undefined;
 }
 
+/** What installs the packages of these programs here; for every distribution where it is none that we know. "": no package. */
+export function installLine(programs: readonly string[]): string {
+	const known = programs.flatMap((program) => (packages[program] === undefined ? [] : [packages[program]]));
+	if (known.length === 0) return "";
+	const here = managers.findIndex(([manager]) => which(manager) !== undefined);
+	const lines = managers.map(
+		([, command], i) => `${command} ${[...new Set(known.map((names) => names[i]))].join(" ")}`,
+	);
+	return lines[here] ?? lines.map((line, i) => `${line} (${managers[i]?.[2]})`).join(" · ");
+}
+
 /** One line that says what to install; undefined for a program that is not in the table. */
 export function packageHint(program: string): string | undefined {
-	const found = packages[program];
-	if (found === undefined) return undefined;
-	const [debian, gentoo, arch] = found;
-	return `install it: apt install ${debian} (Debian) · emerge ${gentoo} (Gentoo) · pacman -S ${arch} (Arch)`;
+	const line = installLine([program]);
+	return line === "" ? undefined : `install it: ${line}`;
 }
 
 export function missingProgram(program: string): KsquashError {

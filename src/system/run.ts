@@ -14,7 +14,7 @@ import { type LineSink, Output } from "./output.ts";
 import { missingProgram, searchPath, which } from "./programs.ts";
 
 export type { Identity } from "./launch.ts";
-export { missingProgram, packageHint, which } from "./programs.ts";
+export { installLine, missingProgram, packageHint, which } from "./programs.ts";
 
 export interface RunOptions {
 	cwd?: string | undefined;

@@ -23,6 +23,18 @@ it("are what scripts/pages.mjs and library-page.mjs write now", () => {
 	}
 });
 
+it("draw the plots from the benchmarks' results as they stand", () => {
+	const to = mkdtempSync(join(tmpdir(), "ksquash-plots-"));
+	try {
+		execFileSync(process.execPath, [join(top, "scripts/plots.mjs"), to]);
+		for (const name of ["docs/pictures/pack.svg", "docs/pictures/mounts.svg"]) {
+			expect(readFileSync(join(top, name), "utf8"), name).toBe(readFileSync(join(to, name), "utf8"));
+		}
+	} finally {
+		rmSync(to, { recursive: true });
+	}
+});
+
 it("ksquash.toml(5) has every setting and no other", () => {
 	const page = readFileSync(join(top, "share/man/ksquash.toml.5"), "utf8");
 	const settings = readFileSync(join(top, "src/settings.ts"), "utf8");

@@ -5,38 +5,29 @@
  */
 
 import { readFile, statfs } from "node:fs/promises";
-import { buildTools } from "../build/kbuild.ts";
-import { KsquashError } from "../errors.ts";
-import { compressors as known } from "../image/format.ts";
-import { formats } from "../image/formats.ts";
-import { squashfs } from "../image/squashfs.ts";
-import { enabledInits, oldFiles, startProblem } from "../mount/boot.ts";
-import { fuseProblem } from "../mount/fuse.ts";
-import { askHelper } from "../mount/helper.ts";
-import { installedHelper } from "../mount/helper-program.ts";
-import { mountProblem } from "../mount/mounter.ts";
-import { ksquashCommand } from "../system/command-line.ts";
-import { foreignPackageFiles } from "../system/package-files.ts";
-import { packageHint, which } from "../system/run.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
-import { configSymbol, kernelDecompressors } from "./decompressors.ts";
-import { inspectHooks } from "./hooks.ts";
+import type { KsquashError } from "../../errors.ts";
+import { compressors as known } from "../../image/format.ts";
+import { enabledInits, oldFiles, startProblem } from "../../mount/boot.ts";
+import { fuseProblem } from "../../mount/fuse.ts";
+import { askHelper } from "../../mount/helper.ts";
+import { installedHelper } from "../../mount/helper-program.ts";
+import { mountProblem } from "../../mount/mounter.ts";
+import { ksquashCommand } from "../../system/command-line.ts";
+import { foreignPackageFiles } from "../../system/package-files.ts";
+import { installLine, which } from "../../system/run.ts";
+import { type CommonOptions, type Context, openContext } from "../context.ts";
+import { configSymbol, kernelDecompressors } from "../decompressors.ts";
+import { inspectHooks } from "../hooks.ts";
+import { building, type Check, erofsTools, packing } from "./tools.ts";
 
-export interface Check {
-	/** What was looked at, e.g. "squashfs in the kernel". */
-	name: string;
-	/** fail: the main job does not work · warn: a part of it does not, or it could not be found out. */
-	result: "ok" | "warn" | "fail";
-	/** What was found. */
-	found: string;
-	/** The line that mends it. */
-	fix?: string;
-}
+export type { Check };
 
 export interface Diagnosis {
 	checks: Check[];
 	/** No check failed. */
 	healthy: boolean;
+	/** One command that installs all that is missing; absent where nothing is. */
+	install?: string;
 }
 
 export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
@@ -56,7 +47,9 @@ export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 			? await privileges(context, await helper(context))
 			: [addon(context, context.missingAddon)];
 	const checks = [...first, ...groups.flat()];
-	return { checks, healthy: checks.every(({ result }) => result !== "fail") };
+	const missing = checks.filter(({ result }) => result !== "ok").map(({ name }) => name);
+	const install = installLine(missing);
+	return { checks, healthy: checks.every(({ result }) => result !== "fail"), ...(install === "" ? {} : { install }) };
 }
 
 /** Where it does not load: what it would have found out about mounting is not known then. */
@@ -141,40 +134,6 @@ async function decompressors(): Promise<Check[]> {
 	});
 }
 
-async function packing(): Promise<Check[]> {
-	try {
-		const { tool, readsTar, compressors } = await squashfs.tools();
-		const found = `${tool} (${compressors.join(", ")})${readsTar ? "" : "; it reads no tarballs, which came with 4.5"}`;
-		return [
-			{ name: "mksquashfs", result: readsTar ? "ok" : "warn", found },
-			program("sqfs2tar", "only for a proof where nothing can be mounted"),
-			...["xz", "zstd", "gzip", "bzip2"].map((name) => program(name, `only for tarballs of ${name}`)),
-		];
-	} catch (error) {
-		if (!(error instanceof KsquashError)) throw error;
-		return [{ name: "mksquashfs", result: "fail", found: error.message, fix: error.hint }];
-	}
-}
-
-/** Only for --format erofs: nothing else needs it. */
-async function erofsTools({ probe }: Context): Promise<Check[]> {
-	if (which("mkfs.erofs") === undefined) return [];
-	const { tool, compressors, readsTar } = await formats.erofs.tools();
-	const kernel = await kernelDecompressors("erofs");
-	const mounts = probe.erofs ? `the kernel mounts ${kernel?.has.join(", ") ?? "it"}` : "the kernel has no erofs";
-	const found = `${tool} (${compressors.join(", ")})${readsTar ? "" : "; it reads no tarballs, which came with 1.8"}; ${mounts}`;
-	const fix = probe.erofs ? {} : { fix: "modprobe erofs, or build the kernel with CONFIG_EROFS_FS" };
-	return [{ name: "mkfs.erofs", result: probe.erofs ? "ok" : "warn", found, ...fix }];
-}
-
-async function building(): Promise<Check[]> {
-	const needed = buildTools.map((name) => program(name, "no kernel is configured without it", "fail"));
-	return [
-		...needed,
-		...["bc", "setpriv"].map((name) => program(name, "for some builds, and for builds of other users")),
-	];
-}
-
 /** Only where there is a hook of ksquash's, or one that it takes the place of. */
 async function portage({ layout }: Context): Promise<Check[]> {
 	const { hooks, problems } = await inspectHooks(layout);
@@ -207,13 +166,6 @@ async function ownFiles(): Promise<Check[]> {
 	if (found.length === 0) return [{ name, result: "ok", found: "nobody else can change them" }];
 	const fix = "install it as root (npm install -g), or: chown -R root, chmod -R go-w";
 	return found.map((line) => ({ name, result: "warn", found: line, fix }));
-}
-
-function program(name: string, use: string, without: "warn" | "fail" = "warn"): Check {
-	const path = which(name);
-	if (path !== undefined) return { name, result: "ok", found: path };
-	const fix = packageHint(name);
-	return { name, result: without, found: `missing (${use})`, ...(fix === undefined ? {} : { fix }) };
 }
 
 async function space({ layout }: Context): Promise<Check[]> {
