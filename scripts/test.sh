@@ -9,7 +9,7 @@ case " $* " in *" boot"*) more="qemu-system-x86 mmdebstrap cpio" ;; esac
 # The cross compiler, and libatomic1 for Node 26.
 case " $* " in *" package"*) more="$more g++-aarch64-linux-gnu qemu-user-static libatomic1 cmake" ;; esac
 # shellcheck disable=SC2086 # a list of words
-sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime zsh fish mandoc $more
+sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs btrfs-progs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime zsh fish mandoc $more
 
 certificates=${NODE_EXTRA_CA_CERTS-}
 unset NODE_EXTRA_CA_CERTS

@@ -5,9 +5,10 @@
  * beforehand what make would report misleadingly. Leaves to others: which targets, and the .config.
  */
 
-import { access } from "node:fs/promises";
+import { access, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { toolFailure } from "../system/failure.ts";
 import { missingProgram } from "../system/programs.ts";
 import { cleanEnvironment, run, which } from "../system/run.ts";
 import { assertCanActAs, assertOwned, type Owner } from "./ownership.ts";
@@ -63,10 +64,22 @@ export async function runTarget(request: MakeRequest, targets: readonly string[]
 			signal: request.signal,
 		});
 	} catch (error) {
-		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") throw error;
+		const told = toolFailure(error, build);
+		if (told !== error || !(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") throw told;
 		const message = `make ${targets.join(" ")} of ${source} failed in ${build}: ${error.message}`;
-		throw new KsquashError("ERR_KSQUASH_KCONFIG", message, { path: build, notes: error.notes, cause: error });
+		throw new KsquashError("ERR_KSQUASH_KCONFIG", message, {
+			path: build,
+			notes: [...error.notes, ...(await lackOfRoom(build))],
+			cause: error,
+		});
 	}
+}
+
+/** What a shell in a makefile says of a full disk is "I/O error", or nothing: a sentence where little room is left. */
+async function lackOfRoom(build: string): Promise<string[]> {
+	const { bavail, bsize } = await statfs(build);
+	const kib = Math.floor((bavail * bsize) / 1024);
+	return kib < 1024 ? [`the file system of ${build} has no space left but ${kib} KiB`] : [];
 }
 
 /** The compiler's first line of --version: a config is made for one compiler. "" where there is none. */

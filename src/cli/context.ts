@@ -9,6 +9,7 @@ import { Exit, KsquashError } from "../errors.ts";
 import type { CommonOptions } from "../operations/context.ts";
 import type { Failed } from "../operations/many.ts";
 import { ksquashCommand } from "../system/command-line.ts";
+import { failure } from "../system/failure.ts";
 import type { Common } from "./flags.ts";
 import { Terminal } from "./terminal.ts";
 import { errorJson, errorLines } from "./text.ts";
@@ -112,7 +113,7 @@ export async function each<T>(
 			if (!flags.json) print(context, report(result, told(flags)));
 		} catch (error) {
 			options.close();
-			failed.push({ release, error });
+			failed.push({ release, error: explained(error) });
 			if (context.signal.aborted) break;
 		}
 	}
@@ -168,11 +169,17 @@ function printJson(context: CliContext, value: unknown): void {
 	context.process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-function fail(context: CliContext, flags: Common, error: unknown, options: Watched): void {
+function fail(context: CliContext, flags: Common, thrown: unknown, options: Watched): void {
 	const { warnings } = options;
+	const error = explained(thrown);
 	if (flags.json) printJson(context, { error: errorOf(context, error, options), warnings });
 	else printErr(context, linesOf(context, error, options));
 	context.status = statusOf(error);
+}
+
+/** A disk that answers EIO is no bug of ours, wherever it was read. */
+function explained(error: unknown): unknown {
+	return failure(error, "go on");
 }
 
 function isInterruption({ signal }: CliContext, error: unknown): boolean {

@@ -38,6 +38,17 @@ export async function keep(keptDir: string, release: string, saved: readonly Sav
 	// Others may look through /var; what was saved is root's alone.
 	await attempt(`make ${dirname(keptDir)}`, makeDirectory(dirname(keptDir)));
 	await attempt(`make ${making}`, makeDirectory(making, 0o700));
+	try {
+		await copyAll(making, some);
+		return await attempt(`make a directory below ${keptDir}`, finish(keptDir, release, making));
+	} catch (error) {
+		// The first error is the one that counts; what stays is known by its name at the next run.
+		await removeTree({ path: making }).catch(() => undefined);
+		throw error;
+	}
+}
+
+async function copyAll(making: string, some: readonly Saved[]): Promise<void> {
 	for (const { build, pinned, names } of some) {
 		for (const name of names) {
 			const bytes = await readOwned(pinned.path, name, build.owner);
@@ -49,7 +60,6 @@ export async function keep(keptDir: string, release: string, saved: readonly Sav
 			await attempt(`save ${join(build.path, name)}`, writeFileAtomic(to, bytes, { mode: 0o600 }));
 		}
 	}
-	return await attempt(`make a directory below ${keptDir}`, finish(keptDir, release, making));
 }
 
 /** Copies of a run that was killed: what they were made of is still where it was. */

@@ -30,6 +30,15 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 	ENOSYS: "ERR_KSQUASH_KERNEL",
 };
 
+/** errno → name and meaning of those that libuv has no name for; Node says "Unknown system error -122" of them. */
+const unnamed: Readonly<Record<number, readonly [string, string]>> = {
+	116: ["ESTALE", "stale file handle"],
+	117: ["EUCLEAN", "the file system is damaged"],
+	122: ["EDQUOT", "disk quota exceeded"],
+	123: ["ENOMEDIUM", "no medium found"],
+	133: ["EHWPOISON", "memory page has a hardware error"],
+};
+
 /**
  * Wraps `error` as what went wrong while `doing` something, e.g. "mount /a.sqfs on /b".
  * A KsquashError, an AbortError and what is no system error pass through unchanged.
@@ -39,8 +48,10 @@ export function failure(error: unknown, doing: string, details: ErrorDetails & {
 	const { code, ...rest } = details;
 	const inner = error.path === undefined || doing.includes(error.path) ? "" : `${error.path}: `;
 	// Node's own messages name their path already.
-	const reason = error.reason === undefined ? error.message : inner + error.reason;
-	return new KsquashError(code ?? codes[error.code] ?? "ERR_KSQUASH_IO", `cannot ${doing}: ${reason}`, {
+	const [name, meaning] = unnamed[Math.abs(error.errno)] ?? [error.code];
+	const message = error.message.replaceAll(/(?:Unknown system error -\d+(?:: )?)+/g, `${name}: ${meaning}`);
+	const reason = error.reason === undefined ? message : inner + error.reason;
+	return new KsquashError(code ?? codes[name] ?? "ERR_KSQUASH_IO", `cannot ${doing}: ${reason}`, {
 		errno: error.errno,
 		syscall: error.syscall,
 		...(error.path === undefined ? {} : { path: error.path }),
@@ -75,7 +86,7 @@ export function isSystemError(error: unknown): error is NativeError {
 export function toolFailure(error: unknown, output: string): unknown {
 	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") return error;
 	const said = [error.message, ...error.notes].join("\n");
-	const full = /No space left on device|Disk quota exceeded|File too large|SIGXFSZ/.test(said);
+	const full = /No space left on device|Disk quota exceeded|File too large|File size limit|SIGXFSZ/.test(said);
 	if (!full && !/Input\/output error/.test(said)) return error;
 	return new KsquashError(
 		full ? "ERR_KSQUASH_NO_SPACE" : "ERR_KSQUASH_IO",

@@ -135,13 +135,23 @@ export async function unlinkIfExists(path: string): Promise<boolean> {
 	return true;
 }
 
-/** mkdir -p whose every new directory has this mode, whatever the umask, and is on disk when it returns. */
+/**
+ * mkdir -p whose every new directory has this mode, whatever the umask, and is on disk when it returns.
+ *
+ * One by one: where Node's `recursive` meets EROFS, EDQUOT or EIO it says ENOENT.
+ */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
-	const first = await mkdir(path, { recursive: true, mode });
-	if (first === undefined) return;
-	for (let made = path; made.length >= first.length; made = dirname(made)) {
-		await chmod(made, mode);
-		await fsyncPath(dirname(made));
+	const missing: string[] = [];
+	for (let at = path; (await lstatIfExists(at)) === undefined; at = dirname(at)) missing.unshift(at);
+	if (missing.length === 0) return void (await mkdir(path, { recursive: true, mode }));
+	for (const directory of missing) {
+		try {
+			await mkdir(directory, mode);
+		} catch (error) {
+			if (!hasCode(error, "EEXIST")) throw error;
+		}
+		await chmod(directory, mode);
+		await fsyncPath(dirname(directory));
 	}
 }
 

@@ -58,10 +58,11 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 		throw new KsquashError("ERR_KSQUASH_USAGE", `${why}: --replace-source wants the file itself`);
 	}
 	if (stats.isDirectory() || (stats.isSymbolicLink() && file === undefined)) {
-		const tree = await readTree(path, { release: options.release, built: options.adopt });
+		const reading = readTree(path, { release: options.release, built: options.adopt });
+		const tree = await attempt(`read ${path}`, reading);
 		return { kind: "tree", tree, release: tree.release, fate: fateOf(layout, tree, options) };
 	}
-	const tarball = await inspectTarball(file ?? path);
+	const tarball = await attempt(`read ${path}`, inspectTarball(file ?? path));
 	return { kind: "tarball", tarball, fate: options.replaceSource ? "remove" : "keep" };
 }
 
