@@ -35,6 +35,12 @@
       "sources": ["native/drive/drive.cpp", "native/drive/races.cpp"],
     },
     {
+      "target_name": "mutants",
+      "type": "executable",
+      "dependencies": ["core"],
+      "sources": ["native/drive/mutants.cpp"],
+    },
+    {
       "target_name": "deny",
       "type": "executable",
       "sources": ["native/drive/deny.cpp"],

@@ -8,6 +8,8 @@ more=
 case " $* " in *" boot"*) more="qemu-system-x86 mmdebstrap cpio" ;; esac
 # The cross compiler, and libatomic1 for Node 26.
 case " $* " in *" package"*) more="$more g++-aarch64-linux-gnu qemu-user-static libatomic1 cmake" ;; esac
+# Another kernel as a process, which Debian has for x86 only.
+case "$(uname -m) $* " in "x86_64 "*faults*) more="$more user-mode-linux" ;; esac
 # shellcheck disable=SC2086 # a list of words
 sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs btrfs-progs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime zsh fish mandoc $more
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint64_t none = ~uint64_t{0};
 constexpr uint16_t knownFlags = 0x0fff;
+constexpr uint64_t deviceBlock = 1024;
 
 // The image is little-endian on every machine.
 template <class T> T load(std::span<const uint8_t> raw, size_t at) {
@@ -74,9 +75,11 @@ std::string checkSizes(const Superblock& sb, uint64_t fileSize) {
         return "truncated: it says that " + number(sb.bytesUsed) + " bytes are used, and the file has " +
                number(fileSize);
     }
-    // The loop device ends at the last whole sector, and the kernel says nothing about the rest.
-    if (sb.bytesUsed > fileSize / 512 * 512) {
-        return "not padded to 512 bytes (mksquashfs -nopad): its tail would be cut off";
+    // The loop device ends at the last whole sector, and squashfs reads blocks of 1 KiB
+    // (SQUASHFS_DEVBLK_SIZE): of one that is half beyond the end it gets nothing. The kernel says nothing
+    // about either.
+    if (sb.bytesUsed > fileSize / deviceBlock * deviceBlock) {
+        return "not padded to 1 KiB (mksquashfs -nopad): its tail would be cut off";
     }
     return {};
 }

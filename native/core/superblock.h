@@ -31,6 +31,8 @@ struct Superblock {
     uint64_t fragmentTable = 0;
     uint64_t exportTable = 0;
 
+    // Options of the compressor stand behind the superblock.
+    bool hasOptions() const { return (flags & 0x0400U) != 0; }
     bool hasXattrs() const { return xattrTable != ~uint64_t{0}; }
     const char* compressor() const;
 };

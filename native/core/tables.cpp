@@ -4,6 +4,7 @@
 #include "magic.h"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 
 namespace ksquash {
@@ -87,6 +88,33 @@ std::string checkChain(Reader& in, const char* name, uint64_t start, uint64_t en
     return marked ? std::string() : "its root inode lies outside the inode table";
 }
 
+// A block of its own behind the superblock, never compressed, as fs/squashfs/{lz4,xz}_wrapper.c read it.
+std::string checkOptions(Reader& in, const Superblock& sb) {
+    constexpr uint16_t xz = 4;
+    constexpr uint16_t lz4 = 5;
+    std::string name = sb.compressor();
+    if (!sb.hasOptions()) {
+        return sb.compression == lz4 ? "it lacks the options that every image of lz4 has" : "";
+    }
+    uint64_t header = in.load(superblockSize, 2);
+    uint64_t length = header & ~uncompressedBit;
+    bool known = sb.compression == xz || sb.compression == lz4;
+    uint64_t room = sb.inodeTable - superblockSize;
+    if ((header & uncompressedBit) == 0 || length < (known ? 8 : 1) || 2 + length > room) {
+        return "the options of " + name + " are damaged";
+    }
+    uint64_t first = in.load(superblockSize + 2, 4);
+    if (sb.compression == lz4 && first != 1) {
+        return "unknown version " + std::to_string(first) + " of lz4";
+    }
+    // A dictionary of 2^n or 2^n + 2^(n+1) bytes.
+    uint64_t odd = first == 0 ? 0 : first >> static_cast<unsigned>(std::countr_zero(first));
+    if (sb.compression == xz && ((odd != 1 && odd != 3) || first > INT32_MAX)) {
+        return "the dictionary size of xz, " + std::to_string(first) + ", is none";
+    }
+    return {};
+}
+
 std::string checkXattrs(Reader& in, const Superblock& sb, uint64_t& first) {
     first = sb.bytesUsed;
     if (!sb.hasXattrs()) {
@@ -101,8 +129,9 @@ std::string checkXattrs(Reader& in, const Superblock& sb, uint64_t& first) {
     }
     uint64_t ids = in.load(sb.xattrTable + 8, 4);
     uint64_t blocks = (ids * 16 + metadataBlock - 1) / metadataBlock;
-    if (blocks > (sb.bytesUsed - sb.xattrTable - 16) / 8) {
-        return "xattr table does not fit before the end";
+    // To the byte (xattr_id.c, since 5.11).
+    if (ids == 0 || blocks * 8 != sb.bytesUsed - sb.xattrTable - 16) {
+        return "xattr table does not fit its number of ids";
     }
     first = start;
     return {};
@@ -113,7 +142,10 @@ std::string checkXattrs(Reader& in, const Superblock& sb, uint64_t& first) {
 Result<std::string> checkTables(int fd, const Superblock& sb, const std::string& path) {
     Reader in(fd, path);
     uint64_t next = 0;
-    std::string reason = checkXattrs(in, sb, next);
+    std::string reason = checkOptions(in, sb);
+    if (reason.empty()) {
+        reason = checkXattrs(in, sb, next);
+    }
     uint64_t idBlocks = (uint64_t{sb.idCount} * 4 + metadataBlock - 1) / metadataBlock;
     // The kernel wants the id index to fill its place exactly (id.c, since 5.11).
     if (reason.empty() && idBlocks * 8 != next - sb.idTable) {
@@ -121,6 +153,10 @@ Result<std::string> checkTables(int fd, const Superblock& sb, const std::string&
     }
     if (reason.empty()) {
         reason = checkIndex(in, "id table", sb.idTable, sb.idCount, 4, sb.directoryTable, next, next);
+    }
+    uint64_t exportBlocks = (uint64_t{sb.inodes} * 8 + metadataBlock - 1) / metadataBlock;
+    if (reason.empty() && sb.exportTable != ~uint64_t{0} && exportBlocks * 8 != next - sb.exportTable) {
+        reason = "export table does not fit its number of inodes";
     }
     if (reason.empty() && sb.exportTable != ~uint64_t{0}) {
         reason = checkIndex(in, "export table", sb.exportTable, sb.inodes, 8, sb.directoryTable, next, next);
