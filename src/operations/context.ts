@@ -123,9 +123,19 @@ export async function withLock<T>(
 	try {
 		return await work();
 	} catch (error) {
+		await tellWhatStays(context, key);
 		throw failure(error, `work on ${key}`);
 	} finally {
 		unlock(token);
+	}
+}
+
+/** Of temporary files, those that failed work could not take away: on a disk that died every undo fails, too. */
+async function tellWhatStays(context: Context, key: string): Promise<void> {
+	// A failed look never hides the first error.
+	const left = await leftovers(context.layout).catch(() => []);
+	for (const { path } of left.filter((one) => one.key === key)) {
+		context.warn(`${path} stays: it could not be removed; the next run will`);
 	}
 }
 
@@ -146,19 +156,19 @@ export async function removeLeftovers(context: Context): Promise<void> {
 
 /** The token, or undefined when somebody holds the lock. */
 async function takeLock(layout: Layout, key: string, waitMs: number): Promise<number | undefined> {
-	await makeDirectory(layout.lockDir);
+	await attempt(`make ${layout.lockDir}`, makeDirectory(layout.lockDir));
 	const directory = await lstat(layout.lockDir);
 	if (!directory.isDirectory() || directory.uid !== process.geteuid?.()) {
 		throw new KsquashError("ERR_KSQUASH_PRIVILEGE", `${layout.lockDir} is not this user's directory`, {
 			hint: `remove ${layout.lockDir} and try again`,
 		});
 	}
-	await makeDirectory(layout.sourceDir);
+	await attempt(`make ${layout.sourceDir}`, makeDirectory(layout.sourceDir));
 	const id = fileId(await lstat(layout.sourceDir, { bigint: true }));
 	try {
 		return await lock(lockPath(layout, id, key), waitMs);
 	} catch (error) {
 		if (isSystemError(error) && (error.code === "EWOULDBLOCK" || error.code === "EAGAIN")) return undefined;
-		throw error;
+		throw failure(error, `lock ${key}`);
 	}
 }

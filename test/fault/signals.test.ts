@@ -8,7 +8,6 @@ import { cliPath } from "../support/cli.ts";
 import { loopsBelow, mountsBelow, placeTarball, type Scratch, scratchRoot, smallRelease } from "../support/scratch.ts";
 import {
 	type Content,
-	type Cut,
 	content,
 	cuts,
 	drop,
@@ -22,18 +21,13 @@ import {
 	placeSmall,
 	same,
 	signalledAt,
+	spread,
 	subRoot,
 } from "./support.ts";
 
 const build = `build-${smallRelease}`;
 const installed = [build, "linux", name, `${name}.sqfs`, `${name}.sqfs.json`, `${name}.sqfs.list.gz`].toSorted();
 const ends = { INT: 130, TERM: 143 } as const;
-
-/** Evenly over the run; all with KSQUASH_ALL_CUTS=1. */
-function spread(points: readonly Cut[]): Cut[] {
-	const step = process.env.KSQUASH_ALL_CUTS === "1" ? 1 : Math.max(1, points.length / 14);
-	return points.filter((_, i) => Math.floor(i / step) !== Math.floor((i - 1) / step));
-}
 
 /** A root as it is before the command. */
 interface Work {
