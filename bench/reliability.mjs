@@ -58,5 +58,5 @@ async function held(rows, shared) {
 }
 
 function machine({ tools }) {
-	return `Linux ${release()}, ${tools.join(", ")}`;
+	return `Linux ${release().split("-")[0]}, ${tools.join(", ")}`;
 }
