@@ -1,19 +1,27 @@
 // Builds build/helper/ksquash-helper: the static executable, from native/helper and what it uses of native/core.
-// An incremental build; CMakeLists.txt makes the same one. --check-by-name makes the variant that the test of the
-// swap race must catch: what it checks is not what it mounts. --sanitize makes one under ASan and UBSan, which is not static.
+// With musl where that is (musl-dev, or scripts/musl.sh), else with static glibc, or where --glibc says so: three times
+// as large. An incremental build; CMakeLists.txt makes one with glibc and libstdc++. --check-by-name makes the variant that
+// the test of the swap race must catch: what it checks is not what it mounts. --sanitize makes one under ASan and UBSan,
+// which is not static.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
+import { findMusl } from "./musl.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const variant = process.argv.includes("--check-by-name") ? "KSQUASH_TEST_CHECK_BY_NAME" : undefined;
 const sanitize = process.argv.includes("--sanitize");
 const given = process.argv.indexOf("--arch");
 const other = given === -1 || process.argv[given + 1] === process.arch ? "" : process.argv[given + 1];
-const name = sanitize ? "sanitized" : variant === undefined ? "ksquash-helper" : "check-by-name";
-const output = join(root, "build/helper", other, name);
-const objects = join(root, "build/helper", other, sanitize ? "objects-sanitized" : "objects");
+const compiler = process.env.CXX ?? "g++";
+const place = join(root, "build/helper", other);
+const arch = other === "" ? process.arch : other;
+const musl =
+	sanitize || process.argv.includes("--glibc") ? undefined : findMusl(root, compiler, arch, join(place, "musl"));
+const program = sanitize ? "sanitized" : variant === undefined ? "ksquash-helper" : "check-by-name";
+const output = join(place, process.argv.includes("--glibc") ? `${program}-glibc` : program);
+const objects = join(place, sanitize ? "objects-sanitized" : musl === undefined ? "objects-glibc" : "objects");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 const core = [
@@ -21,7 +29,7 @@ const core = [
 	...["superblock", "sys", "tables", "walk"],
 ].map((name) => join(root, "native/core", `${name}.cpp`));
 const own = below("native/helper").filter((path) => path.endsWith(".cpp"));
-if (sanitize) own.push(join(root, "native/drive/sanitized.cpp"));
+own.push(join(root, sanitize ? "native/drive/sanitized.cpp" : "native/helper/standalone/runtime.cpp"));
 const headers = [...below("native/helper"), ...below("native/core")].filter((path) => path.endsWith(".h"));
 const newestHeader = Math.max(
 	...[...headers, join(root, "package.json"), import.meta.filename].map((path) => statSync(path).mtimeMs),
@@ -29,17 +37,20 @@ const newestHeader = Math.max(
 
 // UBSan's objects need the types' names.
 const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-frtti"];
-const compiler = process.env.CXX ?? "g++";
 const flags = [
 	...["-std=c++20", "-Os", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections"],
 	...["-fstack-protector-strong", "-fPIE", "-D_GLIBCXX_ASSERTIONS", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"],
 	// The sanitizers do not see through the checked variants of the C library's functions.
-	...(sanitize ? [...sanitizers, "-g", "-DKSQUASH_SANITIZED"] : ["-D_FORTIFY_SOURCE=2"]),
+	// Templates are made here, not taken from libstdc++, which would bring all of its exceptions' support.
+	...(sanitize
+		? [...sanitizers, "-g", "-DKSQUASH_SANITIZED"]
+		: ["-D_FORTIFY_SOURCE=2", "-D_GLIBCXX_EXTERN_TEMPLATE=0", "-fno-asynchronous-unwind-tables"]),
+	...(musl?.flags ?? []),
 	...["-Wall", "-Wextra", "-Wconversion", "-Wno-restrict", `-DKSQUASH_VERSION="${version}"`],
 ];
 
 function below(directory) {
-	return readdirSync(join(root, directory)).map((name) => join(root, directory, name));
+	return readdirSync(join(root, directory)).map((entry) => join(root, directory, entry));
 }
 
 /** A source that knows the variant's macro has an object of its own for it. */
@@ -64,6 +75,13 @@ function compile({ source, object, defines }) {
 	});
 }
 
+function linkArguments() {
+	const all = units.map(({ object }) => object);
+	if (sanitize) return [...sanitizers, ...all];
+	const whole = ["-static-pie", "-s", "-Wl,--gc-sections,--build-id=none,-z,relro,-z,now,-z,noexecstack"];
+	return [...whole, ...(musl?.link(all) ?? [...all, "-nodefaultlibs", "-lc", "-lgcc", "-lgcc_eh", "-lc"])];
+}
+
 const units = [...core, ...own].map(plan);
 const stale = units.filter(isStale);
 if (
@@ -76,12 +94,6 @@ if (
 		for (let unit = stale.pop(); unit !== undefined; unit = stale.pop()) await compile(unit);
 	};
 	await Promise.all(Array.from({ length: availableParallelism() }, worker));
-	const link = [
-		...(sanitize ? sanitizers : ["-static-pie", "-s", "-Wl,--gc-sections,-z,relro,-z,now"]),
-		...units.map(({ object }) => object),
-		"-o",
-		output,
-	];
-	const { status, error } = spawnSync(compiler, link, { stdio: "inherit" });
+	const { status, error } = spawnSync(compiler, [...linkArguments(), "-o", output], { stdio: "inherit" });
 	if (error !== undefined || status !== 0) throw error ?? new Error(`linking ${output}: status ${status}`);
 }

@@ -55,6 +55,7 @@ try {
 		run(process.execPath, [prebuildify, ...how, "--arch", arch, "--cwd", copy, "--out", root], { env });
 		// prebuildify's own --strip knows no cross tools.
 		run(env.STRIP ?? "strip", ["--strip-unneeded", ...readdirSync(directory).map((name) => join(directory, name))], {});
+		run("sh", [join(root, "scripts/musl.sh"), arch], {});
 		run(process.execPath, [join(root, "scripts/build-helper.mjs"), "--arch", arch], { env });
 		const helper = join(root, "build/helper", arch === process.arch ? "" : arch, "ksquash-helper");
 		copyFileSync(helper, join(directory, "ksquash-helper"));

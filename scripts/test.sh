@@ -11,7 +11,7 @@ case " $* " in *" package"*) more="$more g++-aarch64-linux-gnu qemu-user-static 
 # Another kernel as a process, which Debian has for x86 only.
 case "$(uname -m) $* " in "x86_64 "*faults*) more="$more user-mode-linux" ;; esac
 # shellcheck disable=SC2086 # a list of words
-sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs btrfs-progs gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime zsh fish mandoc $more
+sh scripts/setup.sh strace linux-source-6.1 linux-config-6.1 gcc-aarch64-linux-gnu procps e2fsprogs btrfs-progs musl-dev gpg gpg-agent gpgv lz4 lzop systemd patch git erofs-utils squashfuse fuse3 libfuse3-dev faketime zsh fish mandoc $more
 
 certificates=${NODE_EXTRA_CA_CERTS-}
 unset NODE_EXTRA_CA_CERTS

@@ -60,11 +60,6 @@ const char* boolean(bool value) {
 } // namespace
 
 std::string errorName(int code) {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
-    if (const char* name = strerrorname_np(code)) {
-        return name;
-    }
-#endif
     return strerror(code);
 }
 

@@ -24,7 +24,8 @@ struct Allowed {
 };
 
 constexpr uint32_t whole = ~uint32_t{0};
-constexpr uint32_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
+// Not O_ACCMODE: musl counts O_PATH among its bits.
+constexpr uint32_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 
 constexpr Allowed allowedCalls[] = {
     // Who calls, and the capabilities.
@@ -65,18 +66,18 @@ constexpr Allowed allowedCalls[] = {
     {SYS_connect},
     {SYS_sendto},
     {SYS_getpid},
-    // The C library's memory and time.
-    {SYS_brk},
-    {SYS_clock_nanosleep},
     {SYS_exit_group},
 
-    // Not seen in a trace here. A sleep that was stopped is resumed by the kernel in this process's name.
+    // Not seen in every trace. The C library's memory and time, glibc's and musl's.
+    {SYS_brk},
+    {SYS_clock_nanosleep},
+    // A sleep that was stopped is resumed by the kernel in this process's name.
     {SYS_restart_syscall},
     // For large answers.
     {SYS_mmap, 2, PROT_EXEC},
     {SYS_munmap},
     {SYS_mremap},
-    // Where the vDSO has no clock, and what older glibc and musl call for the same ends.
+    // Where the vDSO has no clock, and what musl and older glibc call for the same ends.
     {SYS_clock_gettime},
     {SYS_gettimeofday},
     {SYS_nanosleep},

@@ -93,7 +93,7 @@ describe("41: arguments", () => {
 		const lines = log();
 		expect(lines).toHaveLength(2);
 		expect(lines[0]).toMatch(/uid 64201: wrong arguments, the last one: x\\377\\033\[2J\\012y$/);
-		expect(lines[1]).toMatch(/uid 64201: mount absent: not permitted: \S+absent: ENOENT$/);
+		expect(lines[1]).toMatch(/uid 64201: mount absent: not permitted: \S+absent: No such file or directory$/);
 		expect(lines.join()).toMatch(/^[ -~]*$/);
 	});
 

@@ -81,13 +81,18 @@ function assertOwnNamespace(): void {
 
 const ready = new Set<string>();
 
-type Variant = "ksquash-helper" | "check-by-name" | "sanitized";
+type Variant = "ksquash-helper" | "ksquash-helper-glibc" | "check-by-name" | "sanitized";
 /** KSQUASH_SANITIZED=1: the tests run the build under ASan and UBSan, as far as that is the same program. */
 const usual: Variant = process.env.KSQUASH_SANITIZED === "1" ? "sanitized" : "ksquash-helper";
 
 /** Builds it once, where it is not up to date; its path. */
 export function buildHelper(variant: Variant = usual): string {
-	const flags = { "ksquash-helper": [], "check-by-name": ["--check-by-name"], sanitized: ["--sanitize"] }[variant];
+	const flags = {
+		"ksquash-helper": [],
+		"ksquash-helper-glibc": ["--glibc"],
+		"check-by-name": ["--check-by-name"],
+		sanitized: ["--sanitize"],
+	}[variant];
 	if (!ready.has(variant)) {
 		execFileSync(process.execPath, [join(top, "scripts/build-helper.mjs"), ...flags], { stdio: "inherit" });
 	}
