@@ -33,8 +33,6 @@ export async function main(argv: readonly string[]): Promise<number> {
 	const dashes = argv.indexOf("--");
 	const own = commandFirst(dashes === -1 ? argv : argv.slice(0, dashes));
 	const passThrough = dashes === -1 ? [] : argv.slice(dashes + 1);
-	// A reader that went away (| head) is no reason to leave work half done.
-	for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 	const interrupt = new AbortController();
 	let signalled = 0;
 	for (const [name, status] of [

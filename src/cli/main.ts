@@ -4,7 +4,9 @@
  */
 
 import { ownPackage } from "../system/package.ts";
+import { guardOutput } from "./output.ts";
 
+guardOutput();
 const argv = process.argv.slice(2);
 const [only] = argv;
 if (argv.length === 1 && (only === "--version" || only === "-v")) process.stdout.write(`${ownPackage().version}\n`);
