@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { Contest, columns, goal } from "./measure.ts";
 
 const [peers = "", , helper = ""] = process.argv.slice(2);
-const cli = join(process.cwd(), "dist/cli/main.js");
+const cli = join(process.cwd(), "dist/cli/ksquash.cjs");
 if (!existsSync(cli)) throw new Error("build first: npm run build:ts");
 const rounds = Number(process.env.KSQUASH_BENCH_ROUNDS ?? 20);
 

@@ -23,7 +23,7 @@ const sizes = (values.symbols ?? "50,500,5000").split(",").map(Number);
 /** ms. 6.1's script needs minutes for 5,000 symbols: one round shows it. */
 const TOO_SLOW = 10_000;
 const top = join(import.meta.dirname, "..");
-const cli = join(top, "dist/cli/main.js");
+const cli = join(top, "dist/cli/ksquash.cjs");
 if (!existsSync(cli)) throw new Error("build first: npm run build");
 const { configMerge, mergeConfigs } = await import(join(top, "dist/index.js"));
 // A certificate file in the environment is read at every start of Node: it is no part of ours.

@@ -22,6 +22,19 @@ const { metafile } = await build({
 	metafile: true,
 });
 
+// The first file: CommonJS (see there).
+await build({
+	entryPoints: { "cli/ksquash": "src/cli/ksquash.cts" },
+	outdir: "dist",
+	outExtension: { ".js": ".cjs" },
+	bundle: true,
+	external: ["./main.js"],
+	format: "cjs",
+	platform: "node",
+	target: "node20",
+	logLevel: "warning",
+});
+
 const bundled = new Set(
 	Object.keys(metafile.inputs).flatMap((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []),
 );

@@ -61,7 +61,7 @@ if [ -z "$source" ]; then
 	[ -n "$source" ] || refuse 69 "Debian's linux-source brought no tarball to /usr/src"
 fi
 
-ksquash() { node dist/cli/main.js "$@" --root "$scratch"; }
+ksquash() { node dist/cli/ksquash.cjs "$@" --root "$scratch"; }
 
 quote() { # so that the shell reads it as one word
 	case $1 in
@@ -90,6 +90,6 @@ Look at it:
   findmnt $tree
 
 Undo it:
-  node $(quote "$PWD/dist/cli/main.js") remove --root $root --purge $release
+  node $(quote "$PWD/dist/cli/ksquash.cjs") remove --root $root --purge $release
   rm -r --one-file-system $root    when status shows no other release there
 END

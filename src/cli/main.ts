@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Where the process begins and ends. What is asked most often, and by scripts, is answered before anything is loaded.
+ * Where the process begins and ends. --version is answered before anything more is loaded, where ksquash.cts could not.
  */
 
 import { ownPackage } from "../system/package.ts";

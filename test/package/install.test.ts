@@ -130,6 +130,7 @@ describe("the tarball", () => {
 			"CMakeLists.txt",
 			"dist/index.d.ts",
 			"dist/cli/main.js",
+			"dist/cli/ksquash.cjs",
 			"dist/THIRD-PARTY-LICENSES.txt",
 		]) {
 			expect(paths).toContain(path);

@@ -20,7 +20,7 @@ if [[ -z $KSQUASH_REAL_INSIDE ]]; then
 		for d in proc sys dev; do mount --rbind /$d "$over/root/$d"; done
 		mount -t tmpfs none "$over/root/tmp"
 		mkdir -p "$over/root$KSQUASH_REAL_INSIDE" "$over/root$here"
-		exec chroot "$over/root" sh "$here/system.sh" "$here/../../dist/cli/main.js" bash "$here/scenarios.sh" "$here/real.sh"
+		exec chroot "$over/root" sh "$here/system.sh" "$here/../../dist/cli/ksquash.cjs" bash "$here/scenarios.sh" "$here/real.sh"
 	' sh "$over" "$here"
 	exit
 fi

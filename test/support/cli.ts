@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 
-export const cliPath: string = join(import.meta.dirname, "../../dist/cli/main.js");
+export const cliPath: string = join(import.meta.dirname, "../../dist/cli/ksquash.cjs");
 
 export interface CliResult {
 	status: number | null;

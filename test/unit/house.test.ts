@@ -12,7 +12,7 @@ function below(directory: string, ending: RegExp): { path: string; text: string 
 	return paths.map((path) => ({ path, text: readFileSync(join(top, path), "utf8") }));
 }
 
-const files = below("src", /\.ts$/);
+const files = below("src", /\.c?ts$/);
 
 const rooms = ["source", "image", "mount", "build", "kconfig", "portage"];
 

@@ -195,7 +195,7 @@ function installKsquash(place: string, root: string): (...args: string[]) => str
 	copyFileSync(join(top, "build/Release/ksquash.node"), join(prebuilt, "ksquash.node"));
 	copyFileSync(join(top, "build/helper/ksquash-helper"), join(prebuilt, "ksquash-helper"));
 	return (...args) =>
-		execFileSync(process.execPath, [join(at, "dist/cli/main.js"), ...args, "--root", root], {
+		execFileSync(process.execPath, [join(at, "dist/cli/ksquash.cjs"), ...args, "--root", root], {
 			encoding: "utf8",
 			stdio: ["ignore", "pipe", "pipe"],
 		});
