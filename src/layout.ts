@@ -6,8 +6,9 @@
  */
 
 import { createHash } from "node:crypto";
-import { realpath } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
+import { KsquashError } from "./errors.ts";
 import { assertRelease, isRelease } from "./system/names.ts";
 import { resolveInRoot } from "./system/native.ts";
 
@@ -65,6 +66,8 @@ export interface ReleasePaths {
 /** Resolves the directories below `root`; nothing is made. */
 export async function openLayout(given = "/"): Promise<Layout> {
 	const root = await realpath(given);
+	if (!(await stat(root)).isDirectory())
+		throw new KsquashError("ERR_KSQUASH_NO_INPUT", `the root ${root} is no directory`);
 	const below = async (path: string): Promise<string> => await resolveInRoot(root, path);
 	const sourceDir = dirname(await below("/usr/src/linux"));
 	return {

@@ -97,20 +97,31 @@ export function makeEnvironment(owner: Owner): Record<string, string> {
 	return { ...cleanEnvironment(owner.home), USER: owner.name, LOGNAME: owner.name };
 }
 
-function makeVariables({ build, arch, cross, makeArgs = [] }: MakeRequest): string[] {
+function makeVariables(request: MakeRequest): string[] {
+	assertMakeWords(request);
+	const { build, arch, cross, makeArgs = [] } = request;
 	const variables = [`O=${build}`];
 	if (arch !== undefined) variables.push(`ARCH=${arch}`);
 	if (cross !== undefined) variables.push(`CROSS_COMPILE=${cross}`);
-	const word = /^[A-Za-z0-9_./+-]+$/;
-	for (const [what, value] of [["architecture", arch] as const, ["cross compiler", cross] as const]) {
-		if (value !== undefined && !word.test(value)) throw usage(`${JSON.stringify(value)} is no name of a ${what}`);
+	return [...variables, ...makeArgs];
+}
+
+/** Throws ERR_KSQUASH_USAGE for what make is not to be told. */
+export function assertMakeWords({
+	arch,
+	cross,
+	makeArgs = [],
+}: Pick<MakeRequest, "arch" | "cross" | "makeArgs">): void {
+	// The top Makefile includes arch/$(ARCH)/Makefile: a name, and no path.
+	if (arch !== undefined && !/^\w+$/.test(arch)) throw usage(`${JSON.stringify(arch)} is no name of an architecture`);
+	if (cross !== undefined && !/^[\w./+-]+$/.test(cross)) {
+		throw usage(`${JSON.stringify(cross)} is no name of a cross compiler`);
 	}
 	for (const argument of makeArgs) {
-		const name = /^([A-Za-z_][A-Za-z0-9_]*)=/.exec(argument)?.[1];
+		const name = /^([A-Za-z_]\w*)=/.exec(argument)?.[1];
 		if (name === undefined) throw usage(`${JSON.stringify(argument)} is no NAME=VALUE for make`);
 		if (RESERVED.test(name)) throw usage(`${name} is set by ksquash, and cannot be given to make`);
 	}
-	return [...variables, ...makeArgs];
 }
 
 function assertTarget(target: string): void {

@@ -107,7 +107,7 @@ export function checkReport({ release, config, asked, missed, promoted, ownSourc
 	return [...lines, `${release}: ${sum} (${config})`];
 }
 
-export function explainReport(result: ConfigExplanation): string[] {
+export function explainReport(result: ConfigExplanation, command: (words: string) => string): string[] {
 	const { symbol, type, value, definitions, choice, range, selectedBy, impliedBy, config } = result;
 	const lines = [`${symbol} (${type}) is ${value === "" ? "empty" : value} in ${config}`];
 	for (const { at, prompt, depends, promptIf, defaults, selects } of definitions) {
@@ -123,7 +123,7 @@ export function explainReport(result: ConfigExplanation): string[] {
 	}
 	if (range !== undefined) lines.push(`  from ${range.low} to ${range.high} (${range.at})`);
 	lines.push(...selectionLines("selected", selectedBy), ...selectionLines("implied", impliedBy));
-	return [...lines, "", ...wayLines(result)];
+	return [...lines, "", ...wayLines(result, command)];
 }
 
 /** Who holds it up is named one by one; of the rest, a few. */
@@ -140,17 +140,8 @@ function selectionLines(how: string, all: ConfigExplanation["selectedBy"]): stri
 	return [...lines, `  ${how} by, were they on: ${names.join(", ")}${more}`];
 }
 
-function wayLines({
-	lines,
-	unmet,
-	assumed,
-	value,
-	type,
-	proof,
-	changeable,
-	release,
-	symbol,
-}: ConfigExplanation): string[] {
+function wayLines(result: ConfigExplanation, command: (words: string) => string): string[] {
+	const { lines, unmet, assumed, value, type, proof, changeable, configure, symbol } = result;
 	if (lines === undefined) {
 		return [
 			`no lines turn it on: ${unmet.length === 0 ? "only the compiler or other symbols decide it" : `${unmet.join(" and ")} is not met`}`,
@@ -170,7 +161,7 @@ function wayLines({
 		`what would ${number ? "let it be set" : "turn it on"}:`,
 		...lines.map((line) => `  ${line}`),
 		...assumed.map((macro) => `  as long as the compiler agrees: ${macro}`),
-		`  ksquash configure ${release} ${set.join(" ")}`,
+		`  ${command(`${configure} ${set.join(" ")}`)}`,
 		...outcome,
 	];
 }

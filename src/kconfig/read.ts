@@ -5,12 +5,10 @@
  * Leaves to others: which file is read (origins.ts), images (kernel-image.ts) and what lines mean (config.ts).
  */
 
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
+import type { FileHandle } from "node:fs/promises";
 import { type ErrorDetails, KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
-import { hasCode } from "../system/files.ts";
+import { openInput, readUpTo } from "../system/input.ts";
 import { parseConfig } from "./config.ts";
 import { configInImage, isKernelImage, LIMIT, scanForConfig } from "./kernel-image.ts";
 import { packingOf, unpacked } from "./unpack.ts";
@@ -32,8 +30,7 @@ export interface ReadOptions {
  * (no config, or a damaged one).
  */
 export async function readConfigFile(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
-	// A FIFO without a writer would let open wait for ever.
-	const file = await attempt(`read ${path}`, open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+	const file = await openInput(path);
 	try {
 		if (options.trusted !== undefined) await assertTrusted(file, path, options.trusted);
 		const text = await attempt(`read ${path}`, readText(file, path, options.signal));
@@ -119,24 +116,6 @@ async function* following(file: FileHandle, head: Buffer, signal: AbortSignal | 
 		yield next;
 		next = await readUpTo(file, 1 << 18, signal);
 	}
-}
-
-/** Less than `size` only at the end. A pipe whose writer is slow, as in diff <(zcat a) b, is waited for. */
-async function readUpTo(file: FileHandle, size: number, signal: AbortSignal | undefined): Promise<Buffer> {
-	const buffer = Buffer.alloc(size);
-	let filled = 0;
-	while (filled < size) {
-		signal?.throwIfAborted();
-		try {
-			const { bytesRead } = await file.read(buffer, filled, size - filled, null);
-			if (bytesRead === 0) break;
-			filled += bytesRead;
-		} catch (error) {
-			if (!hasCode(error, "EAGAIN")) throw error;
-			await setTimeout(20, undefined, { signal });
-		}
-	}
-	return buffer.subarray(0, filled);
 }
 
 function carriesNone(path: string): never {

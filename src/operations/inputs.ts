@@ -18,6 +18,7 @@ import { buildName, type Layout } from "../layout.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { hasCode } from "../system/files.ts";
+import { assertRelease } from "../system/names.ts";
 import { type Build, findAllBuilds, findBuilds, isCalled } from "./builds.ts";
 import type { Context } from "./context.ts";
 
@@ -110,25 +111,29 @@ export async function namedBase({ layout }: Context, base: string | undefined): 
 	if (base === "running") return { kind: "running" };
 	if (base.startsWith("build:")) {
 		const release = base.slice("build:".length);
-		return { kind: "build", release, ...(await readBuildConfig(await findBuild(layout, release))) };
+		return { kind: "build", release, ...(await readBuildConfig(layout, await findBuild(layout, release))) };
 	}
 	if (!base.includes("/") && /(?:^|_)defconfig$/.test(base)) return { kind: "defconfig", target: base };
 	return { kind: "file", path: resolve(base) };
 }
 
 /** The .config of a build directory. Throws ERR_KSQUASH_NO_INPUT where there is none. */
-export async function readBuildConfig({ path: directory, owner, stamp }: Build): Promise<GivenConfig> {
+export async function readBuildConfig(
+	{ root }: Layout,
+	{ path: directory, owner, stamp }: Build,
+): Promise<GivenConfig> {
 	const text = await readOwned(directory, ".config", owner);
 	const path = join(directory, ".config");
 	if (text !== undefined) return { path, text };
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `${directory} has no .config yet`, {
 		path,
-		hint: `run: ksquash configure ${stamp?.release ?? "RELEASE"}`,
+		hint: `run: ${ksquashCommand(`configure ${stamp?.release ?? "RELEASE"}`, root)}`,
 	});
 }
 
 /** The build directory of REL, or of REL-VARIANT. */
 export async function findBuild(layout: Layout, name: string): Promise<Build> {
+	assertRelease(name, "release");
 	const wanted = buildName(name);
 	const variants = [...name.matchAll(/-/g)].map(({ index }) => name.slice(0, index));
 	for (const release of [name, ...variants]) {

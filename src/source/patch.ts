@@ -6,11 +6,12 @@
  */
 
 import { createHash } from "node:crypto";
-import { chmod, lutimes, readFile } from "node:fs/promises";
+import { chmod, lutimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { attempt, toolFailure } from "../system/failure.ts";
 import { lstatIfExists } from "../system/files.ts";
+import { readInput } from "../system/input.ts";
 import { run, start } from "../system/run.ts";
 import { compressionOf, decompressor } from "./compression.ts";
 import { type PatchText, parsePatch } from "./patch-text.ts";
@@ -29,7 +30,7 @@ export async function readPatches(paths: readonly string[], signal: AbortSignal 
 	const patches: Patch[] = [];
 	for (const given of paths) {
 		const path = resolve(given);
-		const bytes = await attempt(`read the patch ${path}`, readFile(path, { signal }));
+		const bytes = await readInput(path, `the patch ${path}`, signal);
 		const sha256 = createHash("sha256").update(bytes).digest("hex");
 		patches.push({ path, sha256, ...parsePatch(await plain(bytes, path, signal), path) });
 	}

@@ -7,11 +7,11 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import { type Duplex, type Readable, Transform, type TransformCallback } from "node:stream";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
 import { fileId, lstatIfExists } from "../system/files.ts";
+import { openInput } from "../system/input.ts";
 import type { FileId, TreeList } from "../system/native.ts";
 import { start } from "../system/run.ts";
 import { readTar } from "../system/tar.ts";
@@ -32,7 +32,7 @@ export interface Tarball {
 export async function inspectTarball(path: string): Promise<Tarball> {
 	const stats = await lstatIfExists(path);
 	if (stats === undefined) throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no ${path}`);
-	const file = await attempt(`read ${path}`, open(path, "r"));
+	const file = await openInput(path);
 	try {
 		const found = await file.stat({ bigint: true });
 		if (!found.isFile()) throw new KsquashError("ERR_KSQUASH_NOT_A_KERNEL", `${path} is no regular file`);

@@ -17,6 +17,8 @@ export interface CliResult {
 export interface CliOptions {
 	env?: Record<string, string>;
 	cwd?: string;
+	/** One that hangs is ended then: it must not outlive its test. */
+	patienceMs?: number;
 	/** Called with the pid as soon as it runs. */
 	onStart?: (pid: number) => void;
 }
@@ -31,6 +33,8 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
 	const child = spawn(process.execPath, [cliPath, ...args], {
 		stdio: ["ignore", "pipe", "pipe"],
 		cwd: options.cwd ?? "/",
+		timeout: options.patienceMs,
+		killSignal: "SIGKILL",
 		env: { PATH: process.env.PATH, ...Object.fromEntries(preloaded), ...options.env },
 	});
 	let stdout = "";

@@ -51,6 +51,7 @@ export interface ConfigShow {
 export async function configShow(symbols: readonly string[], options: ShowOptions = {}): Promise<ConfigShow> {
 	const context = await openContext(options);
 	const { name, text, config } = await openConfig(context, options.from ?? "running");
+	reportLost(context, config.findings);
 	if (symbols.length === 0) return { from: name, text, symbols: [] };
 	const shown = symbols.flatMap((wanted) => {
 		const bare = wanted.replace(/^CONFIG_/, "");

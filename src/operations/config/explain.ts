@@ -9,7 +9,10 @@ import { parseConfig, symbolValue } from "../../kconfig/config.ts";
 import { type Explanation, explainSymbol } from "../../kconfig/explain/explain.ts";
 import { configValues } from "../../kconfig/explain/values.ts";
 import { mergeConfigs } from "../../kconfig/merge.ts";
+import { buildName } from "../../layout.ts";
+import { shellWord } from "../../system/command-line.ts";
 import { type CommonOptions, openContext } from "../context.ts";
+import { reportLost } from "../inputs.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
 import { openConfig } from "./source.ts";
 
@@ -28,6 +31,8 @@ export interface ConfigExplanation extends Explanation {
 	release: string;
 	/** The config whose values are shown. */
 	config: string;
+	/** The command of ksquash that configures this build directory again, ready for "--set …", e.g. "configure 6.1". */
+	configure: string;
 	/** What `conf` made of the symbol with these lines. */
 	proof?: { value: string; on: boolean };
 }
@@ -37,9 +42,15 @@ export async function configExplain(symbol: string, options: ExplainOptions = {}
 	const context = await openContext(options);
 	const opened = await openRelease(context, options.release);
 	const other = options.config === undefined ? undefined : await openConfig(context, options.config);
+	reportLost(context, other?.config.findings ?? []);
 	const now = other === undefined ? opened.now : configValues(opened.tree, other.config);
 	const explanation = explainSymbol(opened.tree, now, symbol.replace(/^CONFIG_/, ""));
-	const result = { ...explanation, release: opened.release, config: other?.name ?? opened.configPath };
+	const result = {
+		...explanation,
+		release: opened.release,
+		config: other?.name ?? opened.configPath,
+		configure: configureWords(opened),
+	};
 	if (!options.prove || !explanation.lines?.length) return result;
 	const lines = explanation.lines;
 	const base = { name: result.config, text: other?.text ?? opened.text };
@@ -51,6 +62,19 @@ export async function configExplain(symbol: string, options: ExplainOptions = {}
 		},
 	);
 	return { ...result, proof };
+}
+
+/** As the last configure was asked, for it remembers neither variant nor architecture by itself. */
+function configureWords({ release, build: { name, stamp } }: ConfiguredRelease): string {
+	const usual = buildName(release, "");
+	const { arch, cross, makeArgs = [] } = stamp?.make ?? {};
+	const flags = [
+		["--variant", name.startsWith(usual) ? name.slice(usual.length) : undefined],
+		["--arch", arch],
+		["--cross", cross],
+		...makeArgs.map((argument) => ["--make", argument]),
+	].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, shellWord(value)]));
+	return ["configure", release, ...flags].join(" ");
 }
 
 async function prove(

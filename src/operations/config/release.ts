@@ -37,7 +37,7 @@ export interface ConfiguredRelease {
 export async function openRelease(context: Context, name?: string): Promise<ConfiguredRelease> {
 	const build = await findBuild(context.layout, name ?? (await usualName(context)));
 	const release = build.stamp?.release ?? build.name.slice(buildName("").length);
-	const { path: configPath, text } = await readBuildConfig(build);
+	const { path: configPath, text } = await readBuildConfig(context.layout, build);
 	const config = parseConfig(text, configPath);
 	const source = releasePaths(context.layout, release).mountPoint;
 	const arch = kernelArch(build.stamp?.make?.arch ?? configArch(config) ?? machine());

@@ -30,7 +30,7 @@ export async function readNamed(context: Context, spec: string): Promise<Fragmen
 		return { name: path ?? spec, text: text as Uint8Array };
 	}
 	if (spec.startsWith("build:")) {
-		const { path, text } = await readBuildConfig(await findBuild(layout, spec.slice("build:".length)));
+		const { path, text } = await readBuildConfig(layout, await findBuild(layout, spec.slice("build:".length)));
 		return { name: path, text };
 	}
 	return { name: spec, text: await readConfigFile(resolve(spec), { signal, allowEmpty: true }) };

@@ -4,9 +4,11 @@
  * Owns: the question "and which one for this release?". Leaves to others: the places and their order (src/kconfig).
  */
 
+import { join } from "node:path";
 import { findBase } from "../../kconfig/origins.ts";
 import { listSources, packagedConfigs, type SourceEntry, systemSources } from "../../kconfig/places.ts";
 import { buildName } from "../../layout.ts";
+import { assertRelease } from "../../system/names.ts";
 import { type CommonOptions, openContext } from "../context.ts";
 import { buildConfigs } from "../inputs.ts";
 
@@ -30,9 +32,13 @@ export interface ConfigSources {
 
 /** With a release (or REL-VARIANT): for that build directory, whose own .config comes first. */
 export async function configSources(release?: string, options: SourcesOptions = {}): Promise<ConfigSources> {
-	const { layout, signal } = await openContext(options);
+	const { layout, signal, warn } = await openContext(options);
+	if (release !== undefined) assertRelease(release, "release");
 	const builds = await buildConfigs(layout);
 	const existing = release === undefined ? undefined : builds.find(({ name }) => name === buildName(release));
+	if (release !== undefined && existing === undefined) {
+		warn(`there is no build directory ${join(layout.sourceDir, buildName(release))}: this is what a new one would get`);
+	}
 	const others = builds.filter((build) => build !== existing);
 	const base = await findBase({ existing, others, arch: options.arch, signal });
 	const further = [

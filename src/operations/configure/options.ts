@@ -3,7 +3,7 @@
  * programs there.
  */
 
-import { assertBuildTools } from "../../build/kbuild.ts";
+import { assertBuildTools, assertMakeWords } from "../../build/kbuild.ts";
 import { parseConfig } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { readConfigFile } from "../../kconfig/read.ts";
@@ -61,6 +61,7 @@ export async function checkOptions(
 	{ release = "x", source }: { release?: string | undefined; source?: string | undefined } = {},
 ): Promise<Fragment[]> {
 	if (options.variant !== undefined) assertRelease(`${release}-${options.variant}`, "from --variant");
+	assertMakeWords(options);
 	const fragments = await allFragments(context, options);
 	if (options.strict) refuseLost(findingsOf(fragments));
 	const base = await namedBase(context, options.base);
