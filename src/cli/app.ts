@@ -10,7 +10,16 @@ import { ownPackage } from "../system/package.ts";
 import { routes } from "./commands.ts";
 import { ASK, propose } from "./completion.ts";
 import { type CliContext, statusOf } from "./context.ts";
-import { errorJson, errorLines } from "./text.ts";
+import { asText, errorJson, errorLines } from "./text.ts";
+
+/** What was typed before the first flag, as far as it names a command: for "see ksquash … --help". */
+let command: readonly string[] = [];
+
+function refusal(): string {
+	const hint = `see ${["ksquash", ...command, "--help"].join(" ")}`;
+	const lines = complaint.split("\n").map((line) => `ksquash: ${line}`);
+	return asText([...lines, `  → ${hint}`]).trimEnd();
+}
 
 /** Every other failure of a command is printed by the command itself (src/cli/context.ts). */
 let complaint = "";
@@ -19,11 +28,11 @@ const text = {
 	/** What is wrong with the arguments is said on stderr, and kept for --json. */
 	exceptionWhileParsingArguments: (...given: Parameters<typeof text_en.exceptionWhileParsingArguments>) => {
 		complaint = text_en.exceptionWhileParsingArguments(...given);
-		return complaint;
+		return refusal();
 	},
 	noCommandRegisteredForInput: (given: Parameters<typeof text_en.noCommandRegisteredForInput>[0]) => {
 		complaint = text_en.noCommandRegisteredForInput(given);
-		return complaint;
+		return refusal();
 	},
 	exceptionWhileRunningCommand: (error: unknown) => errorLines(error).join("\n"),
 	exceptionWhileLoadingCommandFunction: (error: unknown) => errorLines(error).join("\n"),
@@ -32,6 +41,7 @@ const text = {
 export async function main(argv: readonly string[]): Promise<number> {
 	const dashes = argv.indexOf("--");
 	const own = commandFirst(dashes === -1 ? argv : argv.slice(0, dashes));
+	command = namedCommand(own);
 	const passThrough = dashes === -1 ? [] : argv.slice(dashes + 1);
 	const interrupt = new AbortController();
 	let signalled = 0;
@@ -74,7 +84,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function refuse(argv: readonly string[], why: string): number {
-	process.stderr.write(`ksquash: ${why}\n`);
+	process.stderr.write(`ksquash: ${why}\n  → leave the -- out; a file whose name begins with - is ./-name\n`);
 	if (argv.includes("--json")) printUsageError(why);
 	return Exit.usage;
 }
@@ -83,6 +93,13 @@ function printUsageError(why: string): void {
 	process.stdout.write(
 		`${JSON.stringify({ error: errorJson(new KsquashError("ERR_KSQUASH_USAGE", why)), warnings: [] })}\n`,
 	);
+}
+
+function namedCommand([first = "", second = ""]: readonly string[]): string[] {
+	const target = routes.getRoutingTargetForInput(first);
+	if (target === undefined) return [];
+	const inner = "getRoutingTargetForInput" in target ? target.getRoutingTargetForInput(second) : undefined;
+	return inner === undefined ? [first] : [first, second];
 }
 
 /** Flags may stand before the command, as in `ksquash --root DIR mount 6.1`; without a command it is status. */

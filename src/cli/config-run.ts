@@ -7,6 +7,7 @@ import * as ops from "../index.ts";
 import type { CheckFlags, DiffFlags, ExplainFlags, MergeFlags, NewFlags, ShowFlags, SourcesFlags } from "./config.ts";
 import * as report from "./config-report.ts";
 import { type CliContext, one } from "./context.ts";
+import { asText } from "./text.ts";
 
 /** Of diff(1): scripts look at these. */
 const DIFFERENT = 1;
@@ -47,11 +48,7 @@ export async function merge(this: CliContext, flags: MergeFlags, ...configs: str
 	const lines = (result: ops.ConfigMergeResult): string[] => report.mergeReport(result, flags.redundant ?? false);
 	const result = await one(this, flags, work, toStdout ? () => [] : lines);
 	if (result === undefined || flags.json || !toStdout) return;
-	this.process.stderr.write(
-		lines(result)
-			.map((line) => `${line}\n`)
-			.join(""),
-	);
+	this.process.stderr.write(asText(lines(result)));
 	this.process.stdout.write(result.text);
 }
 

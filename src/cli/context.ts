@@ -12,7 +12,7 @@ import { ksquashCommand } from "../system/command-line.ts";
 import { failure } from "../system/failure.ts";
 import type { Common } from "./flags.ts";
 import { Terminal } from "./terminal.ts";
-import { errorJson, errorLines } from "./text.ts";
+import { asText, errorJson, errorLines } from "./text.ts";
 
 export interface CliContext extends CommandContext {
 	readonly process: NodeJS.Process;
@@ -158,11 +158,11 @@ function finish<T>(
 }
 
 function print(context: CliContext, lines: readonly string[]): void {
-	context.process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+	context.process.stdout.write(asText(lines));
 }
 
 function printErr(context: CliContext, lines: readonly string[]): void {
-	context.process.stderr.write(lines.map((line) => `${line}\n`).join(""));
+	context.process.stderr.write(asText(lines));
 }
 
 function printJson(context: CliContext, value: unknown): void {

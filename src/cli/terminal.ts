@@ -5,6 +5,7 @@
  */
 
 import type { ProgressEvent } from "../operations/context.ts";
+import { visible } from "../system/names.ts";
 import { count, duration, size } from "./text.ts";
 
 export interface Screen {
@@ -36,7 +37,7 @@ export class Terminal {
 
 	readonly onWarning = (message: string): void => {
 		this.#clear();
-		this.#screen.write(`${this.#paint("33", "warning:")} ${message}\n`);
+		this.#screen.write(`${this.#paint("33", "warning:")} ${visible(message)}\n`);
 	};
 
 	/** Takes a half-drawn line away. */
@@ -61,7 +62,7 @@ export class Terminal {
 		const took = duration((now - this.#began) / 1000);
 		const mark = state === "done" ? this.#paint("32", "✓") : this.#paint("31", "✗");
 		const what = result === undefined ? label : `${label}: ${result}`;
-		this.#screen.write(`${mark} ${step}: ${what} (${took})\n`);
+		this.#screen.write(`${mark} ${step}: ${visible(what)} (${took})\n`);
 	}
 
 	#amount({ done = 0, total, unit }: ProgressEvent, seconds: number): string {
@@ -73,7 +74,8 @@ export class Terminal {
 		return `${Math.floor(share * 100)} % of ${show(total)}${rate}${left}`;
 	}
 
-	#draw(text: string): void {
+	#draw(line: string): void {
+		const text = visible(line);
 		const width = Math.max(20, (this.#screen.columns || 80) - 1);
 		const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
 		this.#screen.write(`\r\u001b[K${cut}`);

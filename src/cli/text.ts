@@ -5,6 +5,7 @@
  */
 
 import { KsquashError } from "../errors.ts";
+import { visible } from "../system/names.ts";
 
 /** 1.2 GB, 172 MB, 4 kB: decimal, as disks are sold and as ls -h --si says. */
 export function size(bytes: number): string {
@@ -69,11 +70,16 @@ function block(columns: readonly Column[], [first = "", ...cells]: readonly stri
 	return [first, ...named.filter(([, cell]) => cell !== "").map(([title, cell]) => `  ${title}: ${cell}`)];
 }
 
+/** Names of files and words of programs are others' text: whatever stands in them, a line is one line and no command. */
+export function asText(lines: readonly string[]): string {
+	return lines.map((line) => `${visible(line)}\n`).join("");
+}
+
 /** What, where, why, what to do. */
 export function errorLines(error: unknown): string[] {
 	if (!(error instanceof KsquashError)) {
 		const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-		return [`ksquash: ${text}`, "  this is a bug of ksquash: please report it with this text"];
+		return [...`ksquash: ${text}`.split("\n"), "  this is a bug of ksquash: please report it with this text"];
 	}
 	const lines = [`ksquash: ${error.message}`, ...error.notes.map((note) => `  ${note}`)];
 	if (error.kernelLog) lines.push(`  the kernel says: ${error.kernelLog}`);

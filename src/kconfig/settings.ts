@@ -5,6 +5,7 @@
  */
 
 import { KsquashError } from "../errors.ts";
+import { printable } from "../system/names.ts";
 import type { Finding } from "./config.ts";
 import { settingLine } from "./diff.ts";
 import type { Fragment } from "./merge.ts";
@@ -55,7 +56,8 @@ function rawValue(value: string): string {
 
 /** "my.config:3:10: lost: there is no value: CONFIG_X=" */
 export function findingLine({ kind, file, line, column, reason, text }: Finding): string {
-	const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+	const decoded = Buffer.from(text, "latin1").toString();
+	const shown = decoded.length > 80 ? `${decoded.slice(0, 80)}…` : decoded;
 	const what = kind === "lost" ? "lost" : "note";
-	return `${file}:${line}:${column}: ${what}: ${reason}: ${JSON.stringify(shown)}`;
+	return `${file}:${line}:${column}: ${what}: ${reason}: ${printable(shown)}`;
 }

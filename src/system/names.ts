@@ -24,9 +24,16 @@ export function assertRelease(text: string, from: string): void {
 	throw new KsquashError("ERR_KSQUASH_RELEASE_NAME", `${printable(text)} is no name of a kernel release (${from})`);
 }
 
-/** Text from outside, quoted, with everything that could confuse a terminal escaped. */
+/** Controls but the tab, invisible characters, and those that turn the direction of the text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const CONFUSING = /[\0-\u0008\n-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** A line in which everything that could confuse a terminal is escaped, as JSON does it. */
+export function visible(line: string): string {
+	return line.replace(CONFUSING, (c) => (c === "\n" ? "\\n" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`));
+}
+
+/** Text from outside, quoted, and visible. */
 export function printable(text: string): string {
-	return JSON.stringify(text).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
-		return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
-	});
+	return visible(JSON.stringify(text));
 }
