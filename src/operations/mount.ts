@@ -8,12 +8,11 @@ import { type Entry, findEntry, scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import type { FuseUse, Mounter } from "../mount/mounter.ts";
-import { attempt } from "../system/failure.ts";
-import { isEmptyDirectory, lstatIfExists, makeDirectory, removeEmptyDirectory } from "../system/files.ts";
+import { isEmptyDirectory, removeEmptyDirectory } from "../system/files.ts";
 import { type FileId, statTarget, type TargetStatus } from "../system/native.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
 import { type Failed, forEach } from "./many.ts";
-import { LOCK_WAIT_MS, mounterFor, staleness } from "./mounted.ts";
+import { assertMountPoint, ensureMountPoint, LOCK_WAIT_MS, mounterFor, staleness } from "./mounted.ts";
 import { mountWithoutAddon, releasesWithoutAddon } from "./without-addon.ts";
 
 export interface MountOutcome {
@@ -86,8 +85,7 @@ async function mountLocked(context: Context, release: string, fuse: FuseUse | un
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
 		const mounter = await mounterFor(context, { fuse });
 		assertNotStale(paths, await statTarget(mountPoint, image));
-		const made = (await lstatIfExists(mountPoint)) === undefined;
-		await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
+		const made = await ensureMountPoint(paths);
 		try {
 			const { mountId: _, file, ...done } = await mounter.mount(image, mountPoint);
 			const outcome = { release, image, target: mountPoint, ...done };
@@ -114,6 +112,7 @@ async function planned(context: Context, release: string, fuse: FuseUse | undefi
 	const { paths } = await findImage(context, release);
 	const { image, mountPoint } = paths;
 	const { kind } = await mounterFor(context, { fuse });
+	await assertMountPoint(paths);
 	const status = await statTarget(mountPoint, image);
 	assertNotStale(paths, status);
 	const outcome = { release, image, target: mountPoint };

@@ -9,6 +9,7 @@ import { holderLines } from "../mount/direct.ts";
 import { chooseMounter, type FuseUse, type Mounter } from "../mount/mounter.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
+import { lstatIfExists, makeDirectory } from "../system/files.ts";
 import { type FileId, holders, type TargetStatus } from "../system/native.ts";
 import type { Context } from "./context.ts";
 
@@ -22,6 +23,25 @@ export async function mounterFor(
 ): Promise<Mounter> {
 	const use = standing === undefined ? fuse : standing.fuse ? "always" : "never";
 	return await chooseMounter(probe, { place: layout, fuse: use, warn });
+}
+
+/** Makes the mount point where there is none; was it made? A link is the mounter's to refuse. */
+export async function ensureMountPoint(paths: ReleasePaths): Promise<boolean> {
+	if (await assertMountPoint(paths)) return false;
+	await attempt(`make the mount point ${paths.mountPoint}`, makeDirectory(paths.mountPoint));
+	return true;
+}
+
+/** Is there one already? Throws ERR_KSQUASH_OCCUPIED where nothing can be mounted on what stands there. */
+export async function assertMountPoint({ image, mountPoint }: ReleasePaths): Promise<boolean> {
+	const stat = await lstatIfExists(mountPoint);
+	if (stat === undefined || stat.isDirectory() || stat.isSymbolicLink()) return stat !== undefined;
+	const what = stat.isFile() ? "a file" : "a special file (a device, a pipe or a socket)";
+	throw new KsquashError(
+		"ERR_KSQUASH_OCCUPIED",
+		`cannot mount ${image} on ${mountPoint}: the mount point is ${what}, not a directory`,
+		{ path: mountPoint, hint: "move it away: ksquash makes the directory itself" },
+	);
 }
 
 /** What is wrong with a mount that is ours, and the line that mends it; undefined when nothing is. */

@@ -8,9 +8,10 @@ import { readdir } from "node:fs/promises";
 import { isImageName, releaseOf, releasePaths } from "../layout.ts";
 import { HelperMounter } from "../mount/helper.ts";
 import { attempt } from "../system/failure.ts";
-import { lstatIfExists, makeDirectory, removeEmptyDirectory } from "../system/files.ts";
+import { removeEmptyDirectory } from "../system/files.ts";
 import { which } from "../system/run.ts";
 import type { Context } from "./context.ts";
+import { ensureMountPoint } from "./mounted.ts";
 
 /** The installed helper, which is of the running system only. Throws why the add-on does not load where it cannot serve. */
 function helperAlone({ layout, missingAddon, dryRun, warn }: Context): HelperMounter {
@@ -23,11 +24,11 @@ export async function mountWithoutAddon(
 	context: Context,
 	release: string,
 ): Promise<{ release: string; image: string; target: string; already: boolean; device?: string }> {
-	const { image, mountPoint } = releasePaths(context.layout, release);
+	const paths = releasePaths(context.layout, release);
+	const { image, mountPoint } = paths;
 	const helper = helperAlone(context);
 	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
-		const made = (await lstatIfExists(mountPoint)) === undefined;
-		if (made) await attempt(`make the mount point ${mountPoint}`, makeDirectory(mountPoint));
+		const made = await ensureMountPoint(paths);
 		try {
 			const { mountId: _, file: __, ...done } = await helper.mount(image, mountPoint);
 			return { release, image, target: mountPoint, ...done };

@@ -80,7 +80,15 @@ describe("mount", () => {
 		await expect(mount(smallRelease, { root })).rejects.toMatchObject({ code: "ERR_KSQUASH_OCCUPIED", exitStatus: 73 });
 		rmSync(target, { recursive: true });
 		writeFileSync(target, "a file");
-		await expect(mount(smallRelease, { root })).rejects.toMatchObject({ exitStatus: 73 });
+		for (const dryRun of [false, true]) {
+			const refused = mount(smallRelease, { root, dryRun });
+			await expect(refused).rejects.toMatchObject({
+				code: "ERR_KSQUASH_OCCUPIED",
+				message: expect.stringMatching(/^cannot mount \S+ on \S+: the mount point is a file, not a directory$/),
+				hint: expect.stringContaining("move it away"),
+			});
+		}
+		expect(readFileSync(target, "utf8")).toBe("a file");
 		rmSync(target);
 		mkdirSync(path("elsewhere"));
 		const { symlinkSync } = await import("node:fs");
