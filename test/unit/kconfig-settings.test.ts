@@ -60,6 +60,12 @@ test("LOCALVERSION is kept, dropped or set", () => {
 	}
 });
 
+test("a finding's line is shown as the UTF-8 that it is, and what nobody can see is escaped", () => {
+	const shown = (bytes: string): string => parseConfig(bytes, "f").findings.map(findingLine).join("\n");
+	expect(shown("\ufeffCONFIG_B=y\n")).toMatch(/^f:1:1: lost: a byte order mark .*: "\\ufeffCONFIG_B=y"$/);
+	expect(shown("CONFIG_B = grün\n")).toContain('"CONFIG_B = grün"');
+});
+
 test("a finding as a line: file, line, column, reason, and a long line cut", () => {
 	const [finding] = parseConfig(`\nCONFIG_A = ${"x".repeat(100)}\n`, "my.config").findings;
 	expect(finding && findingLine(finding)).toMatch(
