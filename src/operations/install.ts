@@ -8,6 +8,7 @@ import { KsquashError } from "../errors.ts";
 import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
+import { ksquashCommand, shellWord } from "../system/command-line.ts";
 import { statTarget } from "../system/native.ts";
 import { type ConfigureOptions, type ConfigureResult, configure } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
@@ -53,9 +54,9 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 	if (options.dryRun) return planned(packed, staysInPlace(context, opened));
 	const { release } = packed;
 	const inPlace = packed.source === "kept" && staysInPlace(context, opened);
-	const mounted = inPlace ? undefined : await goOn(release, "mount", remount(context, release, options));
-	const configured = await goOn(release, "configure", configure(release, options));
-	const selected = await goOn(release, "select", select(release, { ...options, onlyOwn: !options.select }));
+	const mounted = inPlace ? undefined : await goOn(release, "mount", options, remount(context, release, options));
+	const configured = await goOn(release, "configure", options, configure(release, options));
+	const selected = await goOn(release, "select", options, select(release, { ...options, onlyOwn: !options.select }));
 	const row = (await status({ root: options.root })).releases.find((entry) => entry.release === release);
 	return {
 		release,
@@ -101,16 +102,59 @@ async function remount(context: Context, release: string, options: InstallOption
 }
 
 /** What was done before stays: the error says how to go on from there. */
-async function goOn<T>(release: string, next: "mount" | "configure" | "select", work: Promise<T>): Promise<T> {
+async function goOn<T>(
+	release: string,
+	next: "mount" | "configure" | "select",
+	options: InstallOptions,
+	work: Promise<T>,
+): Promise<T> {
 	try {
 		return await work;
 	} catch (error) {
 		if (!(error instanceof KsquashError)) throw error;
 		const done = { mount: "packed", configure: "packed and mounted", select: "packed, mounted and configured" };
 		const rest = ["mount", "configure", "select"].slice(["mount", "configure", "select"].indexOf(next));
-		const commands = rest.map((verb) => `ksquash ${verb} ${release}`).join(" && ");
-		throw error.with({ notes: [...error.notes, `${release} is ${done[next]}; what is left: ${commands}`] });
+		const words = {
+			mount: [],
+			configure: configureWords(options),
+			select: options.variant === undefined ? [] : ["--variant", options.variant],
+		};
+		const commands = rest.map((verb) => {
+			const said = words[verb as keyof typeof words].map((word) => ` ${shellWord(word)}`).join("");
+			return ksquashCommand(`${verb} ${release}${said}`, options.root);
+		});
+		throw error.with({
+			notes: [...error.notes, `${release} is ${done[next]}; what is left: ${commands.join(" && ")}`],
+		});
 	}
+}
+
+/** The CLI's words for these options: without them the command would make another build directory. */
+function configureWords(options: ConfigureOptions): string[] {
+	const {
+		owner,
+		buildDir,
+		variant,
+		base,
+		fragments = [],
+		set = [],
+		localVersion,
+		arch,
+		cross,
+		makeArgs = [],
+	} = options;
+	const valued = { owner, "build-dir": buildDir, variant, base, localversion: localVersion, arch, cross };
+	const lists = { fragment: fragments, set, make: makeArgs };
+	const given = [
+		...Object.entries(valued).flatMap(([flag, value]) => (value === undefined ? [] : [[flag, `${value}`] as const])),
+		...Object.entries(lists).flatMap(([flag, values]) => values.map((value) => [flag, value] as const)),
+	];
+	return [
+		// A value like -mine would be read as a flag.
+		...given.flatMap(([flag, value]) => (value.startsWith("-") ? [`--${flag}=${value}`] : [`--${flag}`, value])),
+		...(options.strict ? ["--strict"] : []),
+		...(options.modulesPrepare ? ["--modules-prepare"] : []),
+	];
 }
 
 function planned(packed: PackResult, inPlace: boolean): InstallResult {

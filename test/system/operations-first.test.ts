@@ -109,7 +109,7 @@ describe("install", () => {
 		await expect(install(placeTarball(scratch), { root, base })).rejects.toMatchObject({
 			code: "ERR_KSQUASH_OCCUPIED",
 			notes: [
-				`${smallRelease} is packed; what is left: ${["mount", "configure", "select"].map((verb) => `ksquash ${verb} ${smallRelease}`).join(" && ")}`,
+				`${smallRelease} is packed; what is left: ${["mount", "configure", "select"].map((verb) => `ksquash ${verb} ${smallRelease}${verb === "configure" ? " --base defconfig" : ""} --root ${root}`).join(" && ")}`,
 			],
 		});
 		expect(existsSync(join(scratch.src, `linux-${smallRelease}.sqfs`))).toBe(true);
