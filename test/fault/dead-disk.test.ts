@@ -7,14 +7,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loopsBelow, mountsBelow, placeTarball, type Scratch, scratchRoot, smallRelease } from "../support/scratch.ts";
+import { mountsBelow, placeTarball, scratchRoot, smallRelease } from "../support/scratch.ts";
+import { diesAtEach, judge } from "./dead-disk.ts";
 import {
-	type Cut,
-	changing,
 	content,
-	cuts,
-	drop,
-	eachCut,
 	expectRefusal,
 	has,
 	imageHolds,
@@ -23,97 +19,12 @@ import {
 	names,
 	patience,
 	placeSmall,
-	type Ran,
 	same,
-	spread,
 	strace,
 	subRoot,
 } from "./support.ts";
 
 const build = `build-${smallRelease}`;
-/** No disk has a part in these. */
-const work = changing.filter((syscall) => !["move_mount", "umount2"].includes(syscall));
-
-/** Of the thread that does the file work: how many of each call there were before each of its calls. */
-interface Death {
-	cut: Cut;
-	before: Map<string, number>;
-}
-
-function deaths(points: readonly Cut[], log: string): Death[] {
-	const rows = readFileSync(log, "utf8").split("\n");
-	const ours = /^(\d+) .*renameat2\(AT_FDCWD, "", AT_FDCWD, ""/m.exec(rows.join("\n"))?.[1] ?? "none";
-	const count = new Map<string, number>();
-	const out: Death[] = [];
-	for (const row of rows) {
-		const syscall = /^(\d+) +([a-z_0-9]+)\(/.exec(row);
-		if (syscall?.[1] !== ours || !work.includes(syscall[2] ?? "")) continue;
-		const called = syscall[2] as string;
-		const when = (count.get(called) ?? 0) + 1;
-		if (points.some((cut) => cut.syscall === called && cut.when === when)) {
-			out.push({ cut: { syscall: called, when }, before: new Map(count) });
-		}
-		count.set(called, when);
-	}
-	return out;
-}
-
-function dying({ cut, before }: Death): string[] {
-	return work.map((syscall) => {
-		const error = syscall === cut.syscall || /sync$/.test(syscall) ? "EIO" : "EROFS";
-		const when = syscall === cut.syscall ? cut.when : (before.get(syscall) ?? 0) + 1;
-		return `inject=${syscall}:error=${error}:when=${when}+`;
-	});
-}
-
-/** A refusal with its reason, which is the first failure's; whatever stays is in the message. */
-function judge(ran: Ran, root: Scratch, before: readonly string[], kept: readonly string[]): string[] {
-	const wrong: string[] = [];
-	if (ran.status === null || ran.status < 64 || ran.status > 78) wrong.push(`exit status ${ran.status}`);
-	if (/^ {4}at /m.test(ran.stderr)) wrong.push("a stack");
-	const [first = ""] = ran.stderr.split("\n").filter((line) => line.startsWith("ksquash:"));
-	if (!/EIO|I\/O error|input\/output/i.test(first)) wrong.push(`another cause: ${first}`);
-	if (loopsBelow(root.root).length !== mountsBelow(root.root).length) wrong.push("a loop device");
-	const stays = names(root.src).filter((file) => !before.includes(file) && !kept.includes(file));
-	wrong.push(...stays.filter((file) => !ran.stderr.includes(file)).map((file) => `${file} stays unsaid`));
-	return wrong;
-}
-
-interface Work {
-	args: (root: Scratch) => string[];
-	prepare: (label: string | number) => Promise<Scratch>;
-	safe: (root: Scratch) => boolean;
-	finished: (root: Scratch) => void;
-	/** What may stay without a word: it is whole. */
-	kept: readonly string[];
-}
-
-async function diesAtEach(scratch: Scratch, { args, prepare, safe, finished, kept }: Work): Promise<void> {
-	const log = scratch.path("trace");
-	const model = await prepare("model");
-	const points = spread(deaths(await cuts(args(model), log), log));
-	drop(model);
-	expect(points.length).toBeGreaterThanOrEqual(6);
-	const wrong: string[] = [];
-	await eachCut(
-		points.map(({ cut }) => cut),
-		async (cut, i) => {
-			const root = await prepare(i);
-			const before = names(root.src);
-			const prefix = strace(`${log}-${i}`, `trace=${work.join(",")}`, ...dying(points[i] as Death));
-			const ran = await ksquash(args(root), { prefix });
-			const where = `${cut.syscall} number ${cut.when}`;
-			wrong.push(...judge(ran, root, before, kept).map((what) => `${where}: ${what}\n${ran.stderr}`));
-			if (!safe(root)) wrong.push(`${where}: something is lost`);
-			const again = await ksquash(args(root));
-			if (again.status !== 0) wrong.push(`${where}, run again: ${again.stderr}`);
-			else finished(root);
-			drop(root);
-		},
-	);
-	expect(wrong).toEqual([]);
-	console.log(`${args(model)[0]}: the disk died at ${points.length} calls`);
-}
 
 describe.skipIf(!has("strace"))("the disk dies", () => {
 	it("while a tree gives way to its image", patience, async () => {

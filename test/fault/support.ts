@@ -123,9 +123,9 @@ function sampled(points: readonly Cut[]): Cut[] {
 	});
 }
 
-/** Ten, evenly over the run; all with KSQUASH_ALL_CUTS=1. */
-export function spread<T>(points: readonly T[]): T[] {
-	const step = process.env.KSQUASH_ALL_CUTS === "1" ? 1 : Math.max(1, points.length / 10);
+/** So many, evenly over the run; all with KSQUASH_ALL_CUTS=1. */
+export function spread<T>(points: readonly T[], count = 10): T[] {
+	const step = process.env.KSQUASH_ALL_CUTS === "1" ? 1 : Math.max(1, points.length / count);
 	return points.filter((_, i) => Math.floor(i / step) !== Math.floor((i - 1) / step));
 }
 
