@@ -6,7 +6,7 @@
  */
 
 import { type ErrorCode, type ErrorDetails, KsquashError } from "../errors.ts";
-import { failure, isSystemError } from "../system/failure.ts";
+import { failure, isSystemError, lacksDecompressor } from "../system/failure.ts";
 import { type FileId, type Holder, holders, mountImage, umount } from "../system/native.ts";
 import type { Mounted, Mounter } from "./mounter.ts";
 
@@ -38,7 +38,7 @@ function stepOf(error: unknown): string {
 
 /** The errno alone does not tell a bad image from a missing module: the step does. */
 function codeFor(error: unknown): ErrorCode | undefined {
-	if (!isSystemError(error)) return undefined;
+	if (!isSystemError(error) || lacksDecompressor(error)) return undefined;
 	if (error.step === "superblock") return "ERR_KSQUASH_IMAGE";
 	if (error.code === "EBUSY" && error.step !== "lock") return "ERR_KSQUASH_OCCUPIED";
 	if (error.code === "EBUSY") return "ERR_KSQUASH_LOCKED";

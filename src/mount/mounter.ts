@@ -63,25 +63,28 @@ const WAYS =
 
 /** Why this process cannot mount here by the kernel; undefined when it can. */
 export function mountProblem(probe: Probe, format: "squashfs" | "erofs" = "squashfs"): KsquashError | undefined {
+	return mountProblems(probe, format)[0];
+}
+
+/** All that keeps this process from mounting here by the kernel, in the order in which it is met. */
+export function mountProblems(probe: Probe, format: "squashfs" | "erofs" = "squashfs"): KsquashError[] {
+	const problems: KsquashError[] = [];
+	const add = (code: "ERR_KSQUASH_PRIVILEGE" | "ERR_KSQUASH_KERNEL", message: string, hint: string): void =>
+		void problems.push(new KsquashError(code, message, { hint }));
 	if (!probe.capabilities.sysAdmin) {
-		return new KsquashError("ERR_KSQUASH_PRIVILEGE", "mounting needs CAP_SYS_ADMIN, which this process lacks", {
-			hint: WAYS,
-		});
-	}
-	if (probe.inUserNamespace) {
+		add("ERR_KSQUASH_PRIVILEGE", "mounting needs CAP_SYS_ADMIN, which this process lacks", WAYS);
+	} else if (probe.inUserNamespace) {
 		const why = "this process is in a user namespace, where the kernel mounts no squashfs";
-		return new KsquashError("ERR_KSQUASH_PRIVILEGE", why, { hint: WAYS });
+		add("ERR_KSQUASH_PRIVILEGE", why, WAYS);
 	}
 	if (!probe[format]) {
 		const symbol = format === "erofs" ? "CONFIG_EROFS_FS" : "CONFIG_SQUASHFS";
-		return new KsquashError("ERR_KSQUASH_KERNEL", `the running kernel has no ${format}`, {
-			hint: `modprobe ${format}, or build the kernel with ${symbol}`,
-		});
+		const hint = `modprobe ${format}, or build the kernel with ${symbol}`;
+		add("ERR_KSQUASH_KERNEL", `the running kernel has no ${format}`, hint);
 	}
 	if (probe.loopControl !== "ok") {
-		return new KsquashError("ERR_KSQUASH_KERNEL", `no loop devices: /dev/loop-control: ${probe.loopControl}`, {
-			hint: "modprobe loop, or build the kernel with CONFIG_BLK_DEV_LOOP",
-		});
+		const hint = "modprobe loop, or build the kernel with CONFIG_BLK_DEV_LOOP";
+		add("ERR_KSQUASH_KERNEL", `no loop devices: /dev/loop-control: ${probe.loopControl}`, hint);
 	}
-	return undefined;
+	return problems;
 }

@@ -30,6 +30,9 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 	ENOSYS: "ERR_KSQUASH_KERNEL",
 };
 
+const WITHOUT_DECOMPRESSOR =
+	"build the kernel with this decompressor; or pack with another --comp (with --user-space for a kernel elsewhere)";
+
 /** errno → name and meaning of those that libuv has no name for; Node says "Unknown system error -122" of them. */
 const unnamed: Readonly<Record<number, readonly [string, string]>> = {
 	116: ["ESTALE", "stale file handle"],
@@ -45,7 +48,8 @@ const unnamed: Readonly<Record<number, readonly [string, string]>> = {
  */
 export function failure(error: unknown, doing: string, details: ErrorDetails & { code?: ErrorCode } = {}): unknown {
 	if (error instanceof KsquashError || !isSystemError(error)) return error;
-	const { code, ...rest } = details;
+	const lacking = lacksDecompressor(error);
+	const { code = lacking ? "ERR_KSQUASH_KERNEL" : undefined, ...rest } = details;
 	const inner = error.path === undefined || doing.includes(error.path) ? "" : `${error.path}: `;
 	// Node's own messages name their path already.
 	const [name, meaning] = unnamed[Math.abs(error.errno)] ?? [error.code];
@@ -57,9 +61,16 @@ export function failure(error: unknown, doing: string, details: ErrorDetails & {
 		...(error.path === undefined ? {} : { path: error.path }),
 		...(error.step === undefined ? {} : { step: error.step }),
 		...(error.kernelLog ? { kernelLog: error.kernelLog } : {}),
+		...(lacking ? { hint: WITHOUT_DECOMPRESSOR } : {}),
 		cause: error,
 		...rest,
 	});
+}
+
+/** The image may be good: this kernel cannot unpack it. squashfs says so in words, erofs by an errno of its own. */
+export function lacksDecompressor({ kernelLog, code, syscall }: NativeError): boolean {
+	if (/compression\. This is not supported/.test(kernelLog ?? "")) return true;
+	return code === "EOPNOTSUPP" && (syscall === "fsconfig" || syscall === "mount");
 }
 
 /** Awaits `work`; a system error in it is thrown as `failure(error, doing)`. */

@@ -11,7 +11,7 @@ import { enabledInits, oldFiles, startProblem } from "../../mount/boot.ts";
 import { fuseProblem } from "../../mount/fuse.ts";
 import { askHelper } from "../../mount/helper.ts";
 import { installedHelper } from "../../mount/helper-program.ts";
-import { mountProblem } from "../../mount/mounter.ts";
+import { mountProblems } from "../../mount/mounter.ts";
 import { ksquashCommand } from "../../system/command-line.ts";
 import { foreignPackageFiles } from "../../system/package-files.ts";
 import { installLine, which } from "../../system/run.ts";
@@ -84,7 +84,8 @@ async function helper({ layout, probe }: Context): Promise<Check | undefined> {
 async function privileges({ probe }: Context, own: Check | undefined): Promise<Check[]> {
 	const capability = probe.capabilities.sysAdmin && !probe.inUserNamespace;
 	const byHelper = !capability && own?.result === "ok";
-	const problem = byHelper ? undefined : mountProblem(probe);
+	const problems = byHelper ? [] : mountProblems(probe);
+	const [problem] = problems;
 	const byFuse = problem !== undefined && (await fuseProblem(probe)) === undefined;
 	const checks: Check[] = [];
 	const add = (name: string, result: Check["result"], found: string, fix?: string): void =>
@@ -96,7 +97,7 @@ async function privileges({ probe }: Context, own: Check | undefined): Promise<C
 	if (own) checks.push(own);
 	if (problem === undefined) add("mounting", "ok", "possible here");
 	else if (byFuse) add("mounting", "warn", "by FUSE only (squashfuse), on directories of this user's own");
-	else add("mounting", "fail", problem.message, problem.hint);
+	else for (const { message, hint } of problems) add("mounting", "fail", message, hint);
 	if (!probe.initialMountNamespace) {
 		const found = "this is not the mount namespace of PID 1: mounts made here are not seen elsewhere";
 		checks.push({ name: "mount namespace", result: "warn", found });

@@ -48,10 +48,11 @@ export async function erofsTools({ probe }: Context): Promise<Check[]> {
 	if (which("mkfs.erofs") === undefined) return [];
 	const { tool, compressors, readsTar } = await formats.erofs.tools();
 	const kernel = await kernelDecompressors("erofs");
-	const mounts = probe.erofs ? `the kernel mounts ${kernel?.has.join(", ") ?? "it"}` : "the kernel has no erofs";
-	const found = `${tool} (${compressors.join(", ")})${readsTar ? "" : "; it reads no tarballs, which came with 1.8"}; ${mounts}`;
-	const fix = probe.erofs ? {} : { fix: "modprobe erofs, or build the kernel with CONFIG_EROFS_FS" };
-	return [{ name: "mkfs.erofs", result: probe.erofs ? "ok" : "warn", found, ...fix }];
+	const found = `${tool} (${compressors.join(", ")})${readsTar ? "" : "; it reads no tarballs, which came with 1.8"}`;
+	const packs: Check = { name: "mkfs.erofs", result: "ok", found };
+	if (probe.erofs) return [packs, { name: "erofs", result: "ok", found: kernel?.has.join(", ") ?? "there" }];
+	const fix = "modprobe erofs, or build the kernel with CONFIG_EROFS_FS";
+	return [packs, { name: "erofs", result: "warn", found: "the kernel mounts no such images", fix }];
 }
 
 export async function building(): Promise<Check[]> {
