@@ -14,8 +14,9 @@ import { fileId, lstatIfExists } from "../system/files.ts";
 import { openInput } from "../system/input.ts";
 import type { FileId, TreeList } from "../system/native.ts";
 import { start } from "../system/run.ts";
-import { readTar } from "../system/tar.ts";
+import { readTar, type TarVisitor } from "../system/tar.ts";
 import { type Compression, compressionOf, decompressor } from "./compression.ts";
+import { OrderWatch } from "./order.ts";
 import { Repacker, type TopDirectory } from "./repack.ts";
 import { assertSigned, SignatureCheck, type SignatureFiles, type Signed } from "./signature.ts";
 
@@ -63,6 +64,8 @@ export interface TarballContent {
 	sha256: string;
 	/** Whose signature it bears; undefined where none was asked for. */
 	signed: Signed | undefined;
+	/** The files of each directory came in the order of their names. */
+	inOrder: boolean;
 }
 
 export interface Unpacking {
@@ -102,9 +105,10 @@ export async function streamTarball(tarball: Tarball, options: Unpacking): Promi
 	const meter = new Meter(options.onProgress);
 	const bytes = through([file, meter, ofFile]);
 	const repacker = new Repacker(tarball.path, options.onTop, options.topIsNewest ?? false);
+	const visitor = new OrderWatch(repacker);
 	try {
-		if (packed) await readPacked(tarball, bytes, ofTar, repacker, options);
-		else await readTar(bytes, repacker, tarball.path);
+		if (packed) await readPacked(tarball, bytes, ofTar, visitor, options);
+		else await readTar(bytes, visitor, tarball.path);
 		const list = await repacker.finish();
 		const release = options.release ?? repacker.release();
 		// The decompressor may stop before the file's last bytes: what is left is read for the hash.
@@ -112,7 +116,7 @@ export async function streamTarball(tarball: Tarball, options: Unpacking): Promi
 		const sha256 = meter.digest();
 		assertSha256(tarball.path, sha256, options.sha256);
 		const signed = signature && (await assertSigned(checks, tarball.path, signature));
-		return { list, release, sha256, signed };
+		return { list, release, sha256, signed, inOrder: visitor.inOrder };
 	} catch (error) {
 		// Where the decompressor was asked to end, the tar ends early: that is no fault of the tarball's.
 		signal?.throwIfAborted();
@@ -145,12 +149,12 @@ async function readPacked(
 	{ compression, path }: Tarball,
 	input: Readable,
 	check: SignatureCheck | undefined,
-	repacker: Repacker,
+	visitor: TarVisitor,
 	{ frugal, nice, signal }: Unpacking,
 ): Promise<void> {
 	const [tool, args] = decompressor(compression as Exclude<Compression, "none">, frugal ? "one" : "all");
 	const child = start(tool, args, { input, signal, nice });
-	await readTar(through([child.stdout, check]), repacker, path).catch(async (error: unknown) => {
+	await readTar(through([child.stdout, check]), visitor, path).catch(async (error: unknown) => {
 		child.stdout.destroy();
 		// A decompressor that was killed leaves a stream that ends early: that is no fault of the tarball's.
 		throw (await killed(child.finished)) ?? error;

@@ -130,6 +130,10 @@ export async function writeFromTarball(context: Context, tarball: Tarball, writi
 	const packed = await context.step("pack", label, pack, writing.trust?.signature && signed);
 	const info = await settle(writing.format, temporary);
 	const { content, result: written } = packed;
+	if (!content.inOrder && way !== "extraction") {
+		const why = `${tarball.path} does not hold the files of a directory in the order of their names`;
+		context.warn(`${why}: its image is slow to compare and to read (tar --sort=name makes a tarball that does)`);
+	}
 	const origin = { ...ofTarball(content), ...(way === "extraction" ? { way: "extracted" as const } : {}) };
 	const proof = await context.step(
 		"prove",
