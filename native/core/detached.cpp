@@ -35,6 +35,15 @@ SysError contextError(int context, const char* step, const std::string& image) {
     return error;
 }
 
+// Where the kernel was built with SQUASHFS_CHOICE_DECOMP_BY_MOUNT (6.2), one processor unpacks at a time
+// unless a mount says otherwise. Any other kernel refuses the word, and nothing else changes:
+// fs/squashfs/super.c.
+void preferAllProcessors(int context, std::string_view type) {
+    if (type == "squashfs" && abi::fsconfig(context, FSCONFIG_SET_STRING, "threads", "multi", 0) != 0) {
+        readLog(context); // its refusal is no reason of a later error
+    }
+}
+
 Status setParameters(int context, const LoopDevice& loop, const MountOptions& options,
                      const std::string& image) {
     if (abi::fsconfig(context, FSCONFIG_SET_STRING, "source", loop.path().c_str(), 0) != 0) {
@@ -43,6 +52,7 @@ Status setParameters(int context, const LoopDevice& loop, const MountOptions& op
     if (abi::fsconfig(context, FSCONFIG_SET_FLAG, "ro", nullptr, 0) != 0) {
         return contextError(context, "options", image);
     }
+    preferAllProcessors(context, options.type);
     for (const auto& [key, value] : options.parameters) {
         int failed = value.empty()
                          ? abi::fsconfig(context, FSCONFIG_SET_FLAG, key.c_str(), nullptr, 0)
