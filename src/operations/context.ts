@@ -14,6 +14,7 @@ import { readSettings, type Settings } from "../settings.ts";
 import { attempt, failure, isSystemError } from "../system/failure.ts";
 import { fileId, lstatIfExists, makeDirectory } from "../system/files.ts";
 import { addonProblem, lock, type Probe, probe, removeTree, unlock } from "../system/native.ts";
+import { assertOptions } from "./arguments.ts";
 
 export interface ProgressEvent {
 	/** The step's short name: "pack", "verify", "mount", … */
@@ -57,6 +58,7 @@ export interface Context {
 }
 
 export async function openContext(options: CommonOptions): Promise<Context> {
+	assertOptions(options);
 	options.signal?.throwIfAborted();
 	const opened = await attempt(`use the root ${options.root ?? "/"}`, openLayout(options.root));
 	const layout = options.userSpace ? { ...opened, lockDir: join(opened.root, "run/ksquash") } : opened;

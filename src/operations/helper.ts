@@ -59,8 +59,8 @@ interface SelfReport {
 
 /** Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_PRIVILEGE. Given again, the users and groups replace those of the last time. */
 export async function helperInstall(options: HelperInstallOptions): Promise<HelperChange> {
-	const { users = [], groups = [] } = options;
 	const context = await openContext(options);
+	const { users = [], groups = [] } = options;
 	if (users.length + groups.length === 0) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", "name who may mount: --user USER or --group GROUP");
 	}

@@ -15,13 +15,21 @@ const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,193}$/;
 const OURS = /\.sqfs/;
 
 export function isRelease(text: string): boolean {
-	return RELEASE.test(text) && !OURS.test(text);
+	return typeof text === "string" && RELEASE.test(text) && !OURS.test(text);
 }
 
 /** Throws ERR_KSQUASH_RELEASE_NAME with the place that the name came from. */
 export function assertRelease(text: string, from: string): void {
 	if (isRelease(text)) return;
-	throw new KsquashError("ERR_KSQUASH_RELEASE_NAME", `${printable(text)} is no name of a kernel release (${from})`);
+	const shown = typeof text === "string" ? printable(text) : `a value of type ${typeof text}`;
+	throw new KsquashError("ERR_KSQUASH_RELEASE_NAME", `${shown} is no name of a kernel release (${from})`);
+}
+
+/** Throws ERR_KSQUASH_USAGE for what no system call takes as a path. */
+export function assertPath(path: unknown, what: string): asserts path is string {
+	if (typeof path === "string" && path !== "" && !path.includes("\0")) return;
+	const shown = typeof path === "string" ? printable(path) : `of type ${typeof path}`;
+	throw new KsquashError("ERR_KSQUASH_USAGE", `${what} must be a path, and is ${shown}`);
 }
 
 /** Controls but the tab, invisible characters, and those that turn the direction of the text. */

@@ -25,6 +25,7 @@ function part(path: string): string {
 
 /** What operations share, and what is no verb. */
 const shared = [
+	"arguments",
 	"aside",
 	"builds",
 	"context",

@@ -5,6 +5,7 @@
  */
 
 import { type Change, diffConfigs, fragmentBetween } from "../../kconfig/diff.ts";
+import { assertTexts } from "../arguments.ts";
 import { type CommonOptions, openContext } from "../context.ts";
 import { reportLost } from "../inputs.ts";
 import { openConfig } from "./source.ts";
@@ -50,6 +51,7 @@ export interface ConfigShow {
 /** Symbols with or without CONFIG_; * and ? stand for any letters. */
 export async function configShow(symbols: readonly string[], options: ShowOptions = {}): Promise<ConfigShow> {
 	const context = await openContext(options);
+	assertTexts(symbols, "symbols");
 	const { name, text, config } = await openConfig(context, options.from ?? "running");
 	reportLost(context, config.findings);
 	if (symbols.length === 0) return { from: name, text, symbols: [] };

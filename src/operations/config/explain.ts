@@ -11,6 +11,7 @@ import { configValues } from "../../kconfig/explain/values.ts";
 import { mergeConfigs } from "../../kconfig/merge.ts";
 import { buildName } from "../../layout.ts";
 import { shellWord } from "../../system/command-line.ts";
+import { assertTexts } from "../arguments.ts";
 import { type CommonOptions, openContext } from "../context.ts";
 import { reportLost } from "../inputs.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
@@ -40,6 +41,7 @@ export interface ConfigExplanation extends Explanation {
 /** Throws ERR_KSQUASH_NO_INPUT for an unknown symbol, and with `prove` what make fails with. */
 export async function configExplain(symbol: string, options: ExplainOptions = {}): Promise<ConfigExplanation> {
 	const context = await openContext(options);
+	assertTexts([symbol], "symbols");
 	const opened = await openRelease(context, options.release);
 	const other = options.config === undefined ? undefined : await openConfig(context, options.config);
 	reportLost(context, other?.config.findings ?? []);

@@ -13,6 +13,7 @@ import { type MergeReport, mergeConfigs } from "../../kconfig/merge.ts";
 import { findingLine } from "../../kconfig/settings.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readIfExists, writeFileAtomic } from "../../system/files.ts";
+import { assertTexts } from "../arguments.ts";
 import { type CommonOptions, openContext } from "../context.ts";
 import { refused, reportLost, userFragments } from "../inputs.ts";
 import { readNamed } from "./source.ts";
@@ -55,6 +56,7 @@ export async function configMerge(
 ): Promise<ConfigMergeResult> {
 	const context = await openContext(options);
 	const { signal } = context;
+	assertTexts(fragments, "fragments");
 	const first = await readNamed(context, base);
 	const files = await userFragments(context, { fragments, set: options.set });
 	const { keepBuiltin = false } = options;

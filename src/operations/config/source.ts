@@ -7,6 +7,7 @@ import { type Config, parseConfig } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { findBase } from "../../kconfig/origins.ts";
 import { readConfigFile } from "../../kconfig/read.ts";
+import { assertPath } from "../../system/names.ts";
 import type { Context } from "../context.ts";
 import { findBuild, readBuildConfig } from "../inputs.ts";
 
@@ -24,6 +25,7 @@ export async function openConfig(context: Context, spec: string): Promise<NamedC
 /** The text alone. Throws as openConfig. */
 export async function readNamed(context: Context, spec: string): Promise<Fragment> {
 	const { signal, layout } = context;
+	assertPath(spec, "a config");
 	if (spec === "running") {
 		const { path, text } = await findBase({ explicit: { kind: "running" }, signal });
 		// An explicit "running" is a file or an error.

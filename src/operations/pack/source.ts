@@ -13,7 +13,7 @@ import { inspectTarball, type Tarball } from "../../source/tarball.ts";
 import { type KernelTree, readTree } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists } from "../../system/files.ts";
-import { assertRelease, isRelease } from "../../system/names.ts";
+import { assertPath, assertRelease, isRelease } from "../../system/names.ts";
 import { statTarget } from "../../system/native.ts";
 
 export type Fate =
@@ -38,6 +38,7 @@ export interface SourceOptions {
 }
 
 export async function openSource(layout: Layout, given: string, options: SourceOptions): Promise<Source> {
+	assertPath(given, "the source");
 	if (options.release !== undefined) assertRelease(options.release, "from --release");
 	if (options.keepSource && options.replaceSource) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", "--keep-source and --replace-source exclude each other");

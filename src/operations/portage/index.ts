@@ -14,6 +14,7 @@ import { findPackages } from "../../portage/packages.ts";
 import type { Settings } from "../../settings.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../../system/files.ts";
+import { assertTexts } from "../arguments.ts";
 import { type CommonOptions, type Context, openContext, withLock } from "../context.ts";
 import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../hooks.ts";
 import { adoptOld } from "./migrate.ts";
@@ -81,6 +82,7 @@ export async function portageStatus(options: CommonOptions = {}): Promise<Portag
 
 /** What the hook asks for: a setting's value, "" where it has none. */
 export async function portageSetting(name: string, options: CommonOptions = {}): Promise<{ value: string }> {
+	assertTexts([name], "settings");
 	const { settings } = await openContext({ ...options, userSpace: true });
 	const known: (keyof Settings)[] = ["preset", "portage_symlink", "portage_build_directory", "portage_on_failure"];
 	const key = known.find((one) => one === name);
