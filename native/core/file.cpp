@@ -10,6 +10,21 @@
 
 namespace ksquash {
 
+namespace {
+
+// A signal may interrupt a read: it is tried again. Not for ever, since a broken FUSE server may answer EINTR
+// to every one, and the thread that mounts would never end.
+template <class Read> ssize_t uninterrupted(Read read) {
+    constexpr int maxTries = 100;
+    ssize_t got = read();
+    for (int tries = 1; got < 0 && errno == EINTR && tries < maxTries; ++tries) {
+        got = read();
+    }
+    return got;
+}
+
+} // namespace
+
 std::string FileKey::text() const {
     return std::to_string(dev) + ":" + std::to_string(ino);
 }
@@ -95,10 +110,7 @@ Result<std::string> readSmallFile(const std::string& path, size_t limit) {
     size_t used = 0;
     for (;;) {
         out.resize(std::max<size_t>(used * 2, 16384));
-        ssize_t got = read(fd.get(), out.data() + used, out.size() - used);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t got = uninterrupted([&] { return read(fd.get(), out.data() + used, out.size() - used); });
         if (got < 0) {
             return lastError("read", path);
         }
@@ -116,11 +128,9 @@ Result<std::string> readSmallFile(const std::string& path, size_t limit) {
 Result<size_t> readAt(int fd, void* buffer, size_t size, uint64_t offset, std::string_view path) {
     size_t used = 0;
     while (used < size) {
+        char* to = static_cast<char*>(buffer) + used;
         ssize_t got =
-            pread(fd, static_cast<char*>(buffer) + used, size - used, static_cast<off_t>(offset + used));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+            uninterrupted([&] { return pread(fd, to, size - used, static_cast<off_t>(offset + used)); });
         if (got < 0) {
             return lastError("read", std::string(path));
         }

@@ -94,9 +94,16 @@ Result<uint64_t> mountNewWay(const LoopDevice& loop, const MountOptions& options
     }
     // A mount that came in between would be covered by ours without a word (util-linux issue 3251). By the
     // descriptor, so that nobody else's can be meant, and lazily, since the descriptor itself keeps it busy.
-    if (!standsOn(mount->get(), target)) {
-        abi::umount2(fdPath(mount->get()).c_str(), abi::mntDetach);
-        return targetError(EBUSY, request.target, "something else was mounted here meanwhile");
+    auto stands = standsOn(mount->get(), target);
+    if (!stands || !*stands) {
+        SysError error = stands
+                             ? targetError(EBUSY, request.target, "something else was mounted here meanwhile")
+                             : stands.error();
+        if (abi::umount2(fdPath(mount->get()).c_str(), abi::mntDetach) != 0) {
+            error.reason += error.reason.empty() ? "" : "; ";
+            error.reason += "the new mount cannot be taken away again and stays: unmount it";
+        }
+        return error;
     }
     return stat->mountId != 0 ? stat->mountId : tableMountId(mount->get());
 }

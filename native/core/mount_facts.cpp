@@ -63,11 +63,11 @@ std::optional<MountFacts> mountFacts(int fd, const FileStat& stat) {
     return byTable(tableMountId(fd));
 }
 
-bool standsOn(int mount, int place) {
+Result<bool> standsOn(int mount, int place) {
     auto top = statAt(mount, "", "");
     auto below = statAt(place, "", "");
     if (!top || !below) {
-        return false;
+        return withStep(top ? below.error() : top.error(), "move");
     }
     auto facts = mountFacts(mount, *top);
     return facts && facts->parentId == (facts->uniqueId ? below->mountId : tableMountId(place));

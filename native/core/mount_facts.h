@@ -24,6 +24,6 @@ uint64_t tableMountId(int fd);
 
 // Is the mount whose root is `mount` attached to the very mount in which `place` lies? No, when something
 // else has been mounted at that place before it: move_mount(2) stacks silently.
-bool standsOn(int mount, int place);
+Result<bool> standsOn(int mount, int place);
 
 } // namespace ksquash

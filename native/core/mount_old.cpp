@@ -48,7 +48,11 @@ Result<uint64_t> check(const ParentAndName& place, int below, dev_t device, cons
     if (!stat) {
         return withStep(stat.error(), "move");
     }
-    if (!isOfDevice(stat, device) || !standsOn(top.get(), below)) {
+    auto stands = standsOn(top.get(), below);
+    if (!stands) {
+        return stands.error();
+    }
+    if (!isOfDevice(stat, device) || !*stands) {
         return makeError(EBUSY, "mount", target, "move", "something else was mounted here meanwhile");
     }
     auto read = readThrough(top.get(), device, image);
