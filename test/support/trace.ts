@@ -15,7 +15,7 @@ export function traced(
 	box: Sandbox,
 	args: readonly string[],
 	...expressions: string[]
-): { status: number | null; calls: Call[] } {
+): { status: number | null; stderr: string; calls: Call[] } {
 	return tracedAs(box, args, {}, ...expressions);
 }
 
@@ -25,10 +25,13 @@ export function tracedAs(
 	args: readonly string[],
 	{ as = [], ...caller }: Caller,
 	...expressions: string[]
-): { status: number | null; calls: Call[] } {
+): { status: number | null; stderr: string; calls: Call[] } {
 	const log = box.path("strace.log");
 	const flags = expressions.flatMap((expression) => ["-e", expression]);
-	const { status } = call(box, args, { ...caller, as: ["strace", "-o", log, "-v", "-s", "200", ...flags, ...as] });
+	const { status, stderr } = call(box, args, {
+		...caller,
+		as: ["strace", "-o", log, "-v", "-s", "200", ...flags, ...as],
+	});
 	let effective = "all";
 	const calls: Call[] = [];
 	for (const line of readFileSync(log, "utf8").split("\n")) {
@@ -38,5 +41,5 @@ export function tracedAs(
 		const set = /^capset\(.*effective=([^,]+), permitted/.exec(line)?.[1];
 		if (set !== undefined && line.endsWith(" = 0")) effective = set;
 	}
-	return { status, calls };
+	return { status, stderr, calls };
 }
