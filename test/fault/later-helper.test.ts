@@ -102,7 +102,7 @@ describe.skipIf(!has("strace"))("one call and then every later one fails", () =>
 		);
 		const chosen = spread(
 			points.flatMap((death) => errnos.map((errno) => [death, errno] as const)),
-			24,
+			12,
 		);
 		expect(chosen.flatMap(([death, errno]) => tried(box, verb, death, errno))).toEqual([]);
 		console.log(`${name}: ${points.length} calls, ${chosen.length} times broken off for good`);
