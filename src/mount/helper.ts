@@ -25,6 +25,8 @@ export interface HelperAnswer {
 	mayUmount?: boolean;
 	stillHeld?: boolean;
 	message?: string;
+	/** Of status without a name: what is wrong with the policy; "" when nothing is. */
+	policy?: string;
 	/** The helper's own. */
 	version?: string;
 }
@@ -80,6 +82,13 @@ export class HelperMounter implements Mounter {
 		return { stillHeld: stillHeld ?? false, already: result === "not mounted" };
 	}
 
+	/** One status is a bad image's and a bad policy's: without a name it speaks of the policy alone. */
+	async #meaning({ status }: HelperAnswer): Promise<readonly [ErrorCode, string?]> {
+		const general = status === Exit.data ? await askHelper<HelperAnswer>(this.#program, ["status"]) : undefined;
+		if (general?.policy) return ["ERR_KSQUASH_SETTINGS", "mend what is named here, as root: docs/privileges.md"];
+		return codes[status] ?? ["ERR_KSQUASH_INTERNAL"];
+	}
+
 	/** The helper takes a name only: its policy must lead to the very paths that are meant. */
 	async #assertMeans(doing: string, target: string, image?: string): Promise<HelperAnswer> {
 		const answer = await this.#ask("status", target, doing);
@@ -94,7 +103,7 @@ export class HelperMounter implements Mounter {
 	async #ask(verb: "mount" | "umount" | "status", target: string, doing: string): Promise<HelperAnswer> {
 		const answer = await askHelper<HelperAnswer>(this.#program, [verb, basename(target)]);
 		if (answer.status === Exit.ok) return answer;
-		const [code, hint] = codes[answer.status] ?? ["ERR_KSQUASH_INTERNAL"];
+		const [code, hint] = await this.#meaning(answer);
 		throw new KsquashError(code, `cannot ${doing}: the helper says: ${answer.message}`, {
 			path: target,
 			step: verb,

@@ -190,6 +190,10 @@ it("says that the helper does not permit it, and works under ambient capabilitie
 		77,
 		expect.stringMatching(/not permitted[\s\S]*ksquash helper status/),
 	]);
+	// The image is not to blame for what others could write.
+	chmodSync("/etc/ksquash/helper.conf", 0o666);
+	const unsafe = box.ksquash(["mount", "6.1", "--fuse", "never"], asUser());
+	expect([unsafe.status, unsafe.stderr]).toEqual([78, expect.stringMatching(/unsafe[^\n]*\n +→ mend what is named/)]);
 	const caps = "+sys_admin,+dac_read_search";
 	const ambient = asUser(USER, [], `--inh-caps=${caps}`, `--ambient-caps=${caps}`);
 	expect(box.ksquash(["mount", "6.1"], ambient)).toMatchObject({ status: 0 });
