@@ -35,6 +35,8 @@ export interface Stamp {
 	config?: string;
 	/** The `config` for which modules_prepare was run. */
 	prepared?: string | undefined;
+	/** Since this was written a modules_prepare has begun, and none has ended. */
+	preparing?: true | undefined;
 	toolchain?: string;
 }
 

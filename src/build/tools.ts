@@ -1,13 +1,14 @@
 /**
- * The programs that Kbuild compiles before it can configure: make goes by their times, and after a power cut a file with
- * the right time can be empty.
+ * What Kbuild makes before a kernel is built: make goes by times, and after a power cut a file with the right time can be
+ * empty.
  *
- * Owns: that they and the .config are on the disk before a configure counts as done, and that those of one that was not
- * done are made again. Leaves to others: running make (kbuild.ts), and what else lies there.
+ * Owns: that it and the .config are on the disk before a configure or a modules_prepare counts as done, and that what was
+ * made by one that was not done is made again. Leaves to others: running make (kbuild.ts), and what else lies there.
  */
 
 import { asOwner } from "./files.ts";
 import type { Owner } from "./ownership.ts";
+import { STAMP } from "./stamp.ts";
 
 /** sync(1) of each. One name at least: without any it would write all file systems of the machine. */
 const KEEP = `set -e
@@ -30,4 +31,20 @@ export async function keepMade(build: string, owner: Owner): Promise<void> {
 /** Before the first make in a directory whose last configure did not end. */
 export async function forgetMade(build: string, owner: Owner): Promise<void> {
 	await asOwner(owner, build, FORGET, [], undefined, `remove what an interrupted make left in ${build}`);
+}
+
+/** Whatever Kbuild has made since the stamp by a command that it remembers, and the directories that are its own. */
+const FORGET_PREPARED = `set -e
+find . -name '.?*.cmd' -type f -newer ${STAMP} -exec sh -c '
+	for f; do name="\${f##*/.}"; rm -f "\${f%/*}/\${name%.cmd}" "$f"; done' sh {} +
+rm -rf include/config include/generated arch/*/include/generated tools/objtool tools/bpf/resolve_btfids`;
+
+/** syncfs(2) of the file system that it lies on: modules_prepare leaves thousands of files. */
+export async function keepPrepared(build: string, owner: Owner): Promise<void> {
+	await asOwner(owner, build, "sync -f .", [], undefined, `write what make left in ${build} to the disk`);
+}
+
+/** Before a modules_prepare where the one before did not end. */
+export async function forgetPrepared(build: string, owner: Owner): Promise<void> {
+	await asOwner(owner, build, FORGET_PREPARED, [], undefined, `remove what an interrupted make left in ${build}`);
 }

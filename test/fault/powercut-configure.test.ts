@@ -76,7 +76,29 @@ function again(): Scenario {
 	};
 }
 
+/** The same up to modules_prepare: what that made is whole, though make goes by times alone. */
+function prepared(): Scenario {
+	const scenario = again();
+	let whole: string | undefined;
+	return {
+		...scenario,
+		args: [...scenario.args, "--modules-prepare"],
+		finished: (root) => {
+			scenario.finished(root);
+			const script = `cd "$1" && find . -type f ! -name '.ksquash*' ! -name '*.log' -exec sha256sum {} + | sort -k 2`;
+			const made = execFileSync("sh", ["-c", script, "sh", join(root, build)], { encoding: "utf8" });
+			expect(made).toContain("include/generated/utsrelease.h");
+			whole ??= made;
+			expect(made).toBe(whole);
+		},
+	};
+}
+
 describe.skipIf(cannotCut)("the power is cut", () => {
+	it("while modules are prepared: nothing is taken for made that is not whole", patience, async () => {
+		await expectSurvives(prepared());
+	});
+
 	it("while a build directory is configured again: the user's .config is there, or the new one", patience, async () => {
 		await expectSurvives(again());
 	});

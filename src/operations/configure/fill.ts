@@ -12,7 +12,7 @@ import { removeTemporaries } from "../../build/files.ts";
 import { runTarget, toolchainLine } from "../../build/kbuild.ts";
 import { openMemory, remembering } from "../../build/memory.ts";
 import { inputsHash, type Stamp, sha256, writeStamp } from "../../build/stamp.ts";
-import { keepMade } from "../../build/tools.ts";
+import { forgetPrepared, keepMade, keepPrepared } from "../../build/tools.ts";
 import { parseConfig, symbolValue } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { findBase, type Origin } from "../../kconfig/origins.ts";
@@ -83,8 +83,12 @@ async function prepareModules(context: Context, request: Request, stamp: Stamp, 
 		return;
 	}
 	await context.step("modules_prepare", `make modules_prepare in ${request.build}`, async () => {
+		const { build, owner } = request;
+		if (stamp.preparing) await forgetPrepared(build, owner);
+		await writeStamp(build, { ...stamp, prepared: undefined, preparing: true }, owner);
 		await runTarget(request, ["modules_prepare"]);
-		await writeStamp(request.build, { ...stamp, prepared: stamp.config }, request.owner);
+		await keepPrepared(build, owner);
+		await writeStamp(build, { ...stamp, prepared: stamp.config, preparing: undefined }, owner);
 	});
 }
 
