@@ -11,6 +11,7 @@ import {
 	rmSync,
 	statSync,
 	symlinkSync,
+	utimesSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -378,6 +379,31 @@ describe("configure", () => {
 		const warnings: string[] = [];
 		await configure(smallRelease, { ...again, set: ["MODULES=n"], onWarning: (line) => warnings.push(line) });
 		expect(warnings).toEqual([expect.stringContaining("CONFIG_MODULES is not set")]);
+	});
+
+	test("--modules-prepare: what one that broke off had made goes, and nothing that was there before", async () => {
+		const scratch = await configured("CONFIG_MODULES=y\n", { modulesPrepare: true });
+		const build = join(scratch.src, `build-${smallRelease}`);
+		const place = (name: string, ms: number): string => {
+			for (const file of [name, `.${name}.cmd`]) writeFileSync(join(build, file), "");
+			utimesSync(join(build, `.${name}.cmd`), new Date(ms), new Date(ms));
+			return join(build, name);
+		};
+		const [before, torn] = [place("before.o", Date.now() - 60_000), place("torn.o", Date.now() + 60_000)];
+		const [mine, made] = [join(build, "include/mine.h"), join(build, "include/config/auto.conf")];
+		writeFileSync(mine, "");
+		const whole = readFileSync(made, "utf8");
+		writeFileSync(made, "");
+		const stamp = join(build, ".ksquash.json");
+		const { prepared, ...rest } = JSON.parse(readFileSync(stamp, "utf8"));
+		expect(prepared).toBe(rest.config);
+		writeFileSync(stamp, JSON.stringify({ ...rest, preparing: true }));
+		// Also where there is something new to configure first.
+		await configure(smallRelease, { root: scratch.root, modulesPrepare: true, set: ["SMP=n"] });
+		expect([before, torn, mine].map((path) => existsSync(path))).toEqual([true, false, true]);
+		expect(readFileSync(made, "utf8")).toBe(whole.replace("CONFIG_SMP=y\n", ""));
+		expect(JSON.parse(readFileSync(stamp, "utf8"))).toMatchObject({ prepared: expect.any(String) });
+		expect(JSON.parse(readFileSync(stamp, "utf8"))).not.toHaveProperty("preparing");
 	});
 
 	test("build:REL as a base; settings and rules that are none are refused", async () => {

@@ -28,7 +28,8 @@ export async function fill(
 	fragments: readonly Fragment[],
 	options: ConfigureOptions,
 ): Promise<ConfigureResult> {
-	const { path, source, release, owner, stamp } = directory;
+	const { path, source, release, owner } = directory;
+	const stamp = await settlePrepared(directory);
 	const { arch, cross, makeArgs } = options;
 	const make = { owner, arch, cross, makeArgs };
 	await removeTemporaries(path, owner);
@@ -75,6 +76,15 @@ export async function fill(
 	return { ...result, already: false, base: origin.why, scrubbed: made.scrubbed, missed: made.missed };
 }
 
+/** The mark is the stamp's own time: what make has made since a modules_prepare began that did not end goes first of all. */
+async function settlePrepared({ path, owner, stamp }: BuildDirectory): Promise<Stamp> {
+	if (!stamp.preparing) return stamp;
+	await forgetPrepared(path, owner);
+	const settled = { ...stamp, preparing: undefined };
+	await writeStamp(path, settled, owner);
+	return settled;
+}
+
 /** Once for each .config: make looks at thousands of files to find out that nothing is to be done. */
 async function prepareModules(context: Context, request: Request, stamp: Stamp, config: Buffer): Promise<void> {
 	if (stamp.prepared !== undefined && stamp.prepared === stamp.config) return;
@@ -84,11 +94,10 @@ async function prepareModules(context: Context, request: Request, stamp: Stamp, 
 	}
 	await context.step("modules_prepare", `make modules_prepare in ${request.build}`, async () => {
 		const { build, owner } = request;
-		if (stamp.preparing) await forgetPrepared(build, owner);
 		await writeStamp(build, { ...stamp, prepared: undefined, preparing: true }, owner);
 		await runTarget(request, ["modules_prepare"]);
 		await keepPrepared(build, owner);
-		await writeStamp(build, { ...stamp, prepared: stamp.config, preparing: undefined }, owner);
+		await writeStamp(build, { ...stamp, prepared: stamp.config }, owner);
 	});
 }
 
