@@ -50,7 +50,7 @@ function expectTidy(root: Scratch): void {
 async function interruptedAtEach(scratch: Scratch, { args, prepare, safe, finished }: Work): Promise<void> {
 	const log = scratch.path("trace");
 	const model = await prepare("model");
-	const points = spread(await cuts(args(model), log));
+	const points = spread(await cuts(args(model), log), 8);
 	finished(model);
 	drop(model);
 	expect(points.length).toBeGreaterThanOrEqual(8);
