@@ -1,5 +1,4 @@
 // The module: the verbs of every topic, and the locks that JavaScript holds.
-#include "../core/lock.h"
 #include "state.h"
 #include "verbs.h"
 
@@ -9,18 +8,25 @@ namespace {
 
 // One try: waiting is JavaScript's, which does not keep a thread of the pool for it.
 Napi::Value tryLock(Info info) {
-    auto keepLock = [](Napi::Env env, UniqueFd& fd) -> Napi::Value {
+    auto keepLock = [](Napi::Env env, FileLock& lock) -> Napi::Value {
         auto* state = env.GetInstanceData<State>();
-        state->locks.emplace(++state->lastToken, std::move(fd));
+        state->locks.emplace(++state->lastToken, std::move(lock));
         return Napi::Number::New(env, state->lastToken);
     };
     return promise(
-        info.Env(), [path = toBytes(info[0])] { return lockFile(path, 0); }, keepLock);
+        info.Env(), [path = toBytes(info[0])] { return lockFile(path); }, keepLock);
 }
 
 Napi::Value unlock(Info info) {
-    info.Env().GetInstanceData<State>()->locks.erase(info[0].As<Napi::Number>().Uint32Value());
-    return info.Env().Undefined();
+    auto& locks = info.Env().GetInstanceData<State>()->locks;
+    auto held = locks.extract(info[0].As<Napi::Number>().Uint32Value());
+    auto give = [held = std::move(held)]() mutable -> Status {
+        if (!held.empty()) {
+            held.mapped().release();
+        }
+        return Done{};
+    };
+    return promise(info.Env(), std::move(give), fromDone);
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

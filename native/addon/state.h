@@ -1,7 +1,7 @@
 // What one environment (the program, or a worker of its) keeps between calls.
 #pragma once
 
-#include "../core/sys.h"
+#include "../core/lock.h"
 
 #include <cstdint>
 #include <map>
@@ -12,7 +12,7 @@ class Transactions;
 
 struct State {
     // Locks that JavaScript holds, by token: a descriptor itself never crosses.
-    std::map<uint32_t, UniqueFd> locks;
+    std::map<uint32_t, FileLock> locks;
     uint32_t lastToken = 0;
     // None before the first transaction.
     Transactions* transactions = nullptr;

@@ -11,6 +11,7 @@ namespace ksquash {
 
 namespace {
 constexpr int controlWaitMs = 10'000;
+constexpr int lockTurns = 100;
 constexpr int leastWaitMs = 100; // for who has waited its time in a queue before this
 constexpr const char* controlPath = "/dev/loop-control";
 } // namespace
@@ -34,24 +35,53 @@ Status flockWithin(int fd, int timeoutMs, const std::string& path, const Control
     return Done{};
 }
 
-Result<UniqueFd> lockFile(const std::string& path, int timeoutMs) {
-    // O_NONBLOCK against a FIFO at this name; O_NOFOLLOW against a link that someone else planted.
-    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
-    if (!fd) {
-        return lastError("open", path, "lock");
+namespace {
+
+// Does the name still lead to the file that is open?
+bool isNamed(const std::string& path, const FileStat& own) {
+    auto now = statPath(path, false);
+    return now && now->key == own.key;
+}
+
+} // namespace
+
+void FileLock::release() {
+    if (!fd_) {
+        return;
     }
-    auto stat = statAt(fd.get(), "", path);
-    if (!stat) {
-        return withStep(stat.error(), "lock");
+    // While it is held: who waits for this file finds the name gone, and begins anew with another.
+    auto own = statAt(fd_.get(), "", path_);
+    if (own && isNamed(path_, *own)) {
+        unlink(path_.c_str());
     }
-    if (!stat->isRegular()) {
-        return makeError(EINVAL, "open", path, "lock", "the lock file is not a regular file");
+    fd_.reset();
+}
+
+Result<FileLock> lockFile(const std::string& path) {
+    // A file that its holder removed between open and flock is nobody's lock; another turn makes a new one.
+    for (int turn = 0; turn < lockTurns; turn++) {
+        // O_NONBLOCK against a FIFO at this name; O_NOFOLLOW against a link that someone else planted.
+        int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+        UniqueFd fd(open(path.c_str(), flags, 0600));
+        if (!fd) {
+            return lastError("open", path, "lock");
+        }
+        auto stat = statAt(fd.get(), "", path);
+        if (!stat) {
+            return withStep(stat.error(), "lock");
+        }
+        if (!stat->isRegular()) {
+            return makeError(EINVAL, "open", path, "lock", "the lock file is not a regular file");
+        }
+        auto locked = flockWithin(fd.get(), 0, path, Control());
+        if (!locked) {
+            return locked.error();
+        }
+        if (isNamed(path, *stat)) {
+            return FileLock(std::move(fd), path);
+        }
     }
-    auto locked = flockWithin(fd.get(), timeoutMs, path, Control());
-    if (!locked) {
-        return locked.error();
-    }
-    return fd;
+    return makeError(EWOULDBLOCK, "flock", path, "lock", "others take and give this lock all the time");
 }
 
 namespace {

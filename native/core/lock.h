@@ -1,6 +1,6 @@
 // flock(2): a lock file of the caller's choice, and the one lock under every mount and umount, which is
 // /dev/loop-control itself (root only, so no user can hang a privileged program; it also serialises the
-// search for a free loop device). Bounded waits only. Lock files are never unlinked.
+// search for a free loop device). Bounded waits only.
 #pragma once
 
 #include "control.h"
@@ -9,8 +9,25 @@ namespace ksquash {
 
 // Takes LOCK_EX within `timeoutMs` (0: at once or not at all), else EWOULDBLOCK; ECANCELED when told to stop.
 Status flockWithin(int fd, int timeoutMs, const std::string& path, const Control& control);
-// Opens (makes: 0600) a lock file and locks it. The lock goes with the descriptor, so with the process too.
-Result<UniqueFd> lockFile(const std::string& path, int timeoutMs);
+// A held lock file, which goes when it is given back. With a killed process only the lock goes; the next
+// holder removes the file.
+class FileLock {
+  public:
+    FileLock(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+    FileLock(FileLock&&) noexcept = default;
+    FileLock& operator=(FileLock&&) = delete;
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+    ~FileLock() { release(); }
+    void release();
+
+  private:
+    UniqueFd fd_; // none: released
+    std::string path_;
+};
+
+// Opens (makes: 0600) a lock file and locks it at once; EWOULDBLOCK when another holds it.
+Result<FileLock> lockFile(const std::string& path);
 // The lock under every mount and umount. Threads of one process take turns first, without polling; then the
 // processes do.
 class ControlLock {

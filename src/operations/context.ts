@@ -110,7 +110,7 @@ function named(error: unknown, step: string): unknown {
 
 /**
  * Runs `work` while nobody else works on `key` in this source directory, whatever path leads there.
- * Throws ERR_KSQUASH_LOCKED at once when somebody does. The lock file stays: only a held flock is a lock.
+ * Throws ERR_KSQUASH_LOCKED at once when somebody does, or `waitMs` later.
  */
 export async function withLock<T>(
 	context: Context,
@@ -128,7 +128,7 @@ export async function withLock<T>(
 		await tellWhatStays(context, key);
 		throw failure(error, `work on ${key}`);
 	} finally {
-		unlock(token);
+		await unlock(token);
 	}
 }
 
@@ -151,7 +151,7 @@ export async function removeLeftovers(context: Context): Promise<void> {
 			if ((await lstatIfExists(path)) !== undefined) await attempt(`remove ${path}`, removeTree({ path }));
 			context.warn(`removed ${path}, which an interrupted run had left`);
 		} finally {
-			unlock(token);
+			await unlock(token);
 		}
 	}
 }

@@ -52,7 +52,7 @@ export interface Addon {
 	setFileCapabilities(path: Path, permitted: number): Promise<void>;
 	foreignEntries(path: Path, uid: number): Promise<string[]>;
 	tryLock(path: Path): Promise<number>;
-	unlock(token: number): void;
+	unlock(token: number): Promise<void>;
 	/** The callback gets changes, or at last an error: ECANCELED after stopWatch. */
 	watchMounts(
 		onlyTable: boolean,

@@ -7,7 +7,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { nativeError } from "./native-error.ts";
-import { addon, addonProblem, call, callLong, callReading, callWhole, path } from "./native-load.ts";
+import { addonProblem, call, callLong, callReading, callWhole, path } from "./native-load.ts";
 import type {
 	CompareRequest,
 	Comparison,
@@ -90,7 +90,7 @@ export function flushFile(file: NativePath, { signal }: Look = {}): Promise<void
 }
 
 /**
- * flock(LOCK_EX) on a file made when absent (0600, never unlinked); a token for `unlock`. EWOULDBLOCK after `timeoutMs`
+ * flock(LOCK_EX) on a file made when absent (0600); a token for `unlock`, which removes it. EWOULDBLOCK after `timeoutMs`
  * (milliseconds; 0: at once), ELOOP (a link), EISDIR, EINVAL (no regular file). The signal ends the wait. flock(2).
  */
 export async function lock(file: NativePath, timeoutMs = 0, { signal }: Transaction = {}): Promise<number> {
@@ -100,7 +100,7 @@ export async function lock(file: NativePath, timeoutMs = 0, { signal }: Transact
 		try {
 			const token = await call((native) => native.tryLock(path(file)));
 			if (!signal?.aborted) return token;
-			unlock(token); // nobody will
+			await unlock(token); // nobody will
 			throw signal.reason;
 		} catch (error) {
 			signal?.throwIfAborted();
@@ -112,9 +112,12 @@ export async function lock(file: NativePath, timeoutMs = 0, { signal }: Transact
 	}
 }
 
-/** Gives a lock back; an unknown token does nothing. The kernel does it when the process ends. */
-export function unlock(token: number): void {
-	addon().unlock(token);
+/**
+ * Gives a lock back and removes its file, while it is held: who waits for it makes a new one. An unknown token does
+ * nothing. The kernel gives it back when the process ends. unlink(2), close(2).
+ */
+export function unlock(token: number): Promise<void> {
+	return call((native) => native.unlock(token));
 }
 
 /**

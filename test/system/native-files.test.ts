@@ -1,18 +1,21 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import {
 	chmodSync,
 	chownSync,
 	closeSync,
+	existsSync,
 	mkdirSync,
 	openSync,
 	readFileSync,
 	readlinkSync,
+	renameSync,
 	statSync,
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { promisify } from "node:util";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import * as native from "../../src/system/native.ts";
 import { cleanUp, fresh, rejection, smallImage } from "./native-support.ts";
 
@@ -95,16 +98,44 @@ describe("resolveInRoot", () => {
 });
 
 describe("lock", () => {
-	it("is one's alone until it is given back", async () => {
+	it("is one's alone until it is given back, and then its file is gone", async () => {
 		const path = fresh("lock", false);
 		const token = await native.lock(path);
 		expect(statSync(path).mode & 0o777).toBe(0o600);
 		expect(await rejection(native.lock(path))).toMatchObject({ code: "EWOULDBLOCK", syscall: "flock", path });
 		const waiting = native.lock(path, 5000);
-		setTimeout(() => native.unlock(token), 50);
-		native.unlock(await waiting);
-		native.unlock(12345);
-		expect(statSync(path).isFile()).toBe(true);
+		setTimeout(() => void native.unlock(token), 50);
+		await native.unlock(await waiting);
+		await native.unlock(12345);
+		expect(existsSync(path)).toBe(false);
+	});
+
+	it("never removes a file that took the place of its own", async () => {
+		const path = fresh("lock", false);
+		const token = await native.lock(path);
+		renameSync(path, `${path}.moved`);
+		writeFileSync(path, "another's");
+		await native.unlock(token);
+		expect(readFileSync(path, "utf8")).toBe("another's");
+	});
+
+	it("is one process's at a time, though its file goes and comes", { timeout: 60_000 }, async () => {
+		const path = fresh("lock", false);
+		const witness = fresh("witness", false);
+		// Who holds the lock makes a file that must not be there yet, and takes it away.
+		const script = `const { tryLock, unlock } = require(${JSON.stringify(addon)}), fs = require("fs");
+			(async () => { for (let held = 0; held < 400; ) {
+				const token = await tryLock(${JSON.stringify(path)}).catch(() => undefined);
+				if (token === undefined) continue;
+				fs.closeSync(fs.openSync(${JSON.stringify(witness)}, "wx")); fs.unlinkSync(${JSON.stringify(witness)});
+				held++; await unlock(token);
+			} })().catch((error) => { console.error(error); process.exit(1); });`;
+		const runs = Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, ["-e", script]));
+		onTestFinished(() => {
+			for (const { child } of runs) child.kill("SIGKILL");
+		});
+		await Promise.all(runs);
+		expect(existsSync(path)).toBe(false);
 	});
 
 	it("goes with the process that held it", async () => {
@@ -114,7 +145,8 @@ describe("lock", () => {
 		await new Promise((done) => child.stdout.once("data", done));
 		expect(await rejection(native.lock(path))).toMatchObject({ code: "EWOULDBLOCK" });
 		child.kill("SIGKILL");
-		native.unlock(await native.lock(path, 5000));
+		await native.unlock(await native.lock(path, 5000));
+		expect(existsSync(path)).toBe(false);
 	});
 
 	it("is not taken through a link or on a directory", async () => {

@@ -70,7 +70,7 @@ describe("lock", () => {
 		setTimeout(() => controller.abort(reason), 50);
 		expect(await rejection(waiting)).toBe(reason);
 		expect(ownFds()).toBe(fds);
-		native.unlock(token);
-		native.unlock(await native.lock(path, 0, { signal: new AbortController().signal }));
+		await native.unlock(token);
+		await native.unlock(await native.lock(path, 0, { signal: new AbortController().signal }));
 	});
 });

@@ -43,6 +43,8 @@ describe("remove", () => {
 		expect(readFileSync(join(kept, "certs/signing_key.pem"), "utf8")).toBe("a key");
 		expect(existsSync(join(kept, "mine.config"))).toBe(true);
 		expect(statSync(join(kept, ".config")).mode & 0o777).toBe(0o600);
+		const { dev, ino } = statSync(src);
+		expect(readdirSync("/run/ksquash").filter((name) => name.startsWith(`${dev}-${ino}-`))).toEqual([]);
 	});
 
 	it("keeps what Kbuild did not make, unless purge", async () => {
