@@ -35,3 +35,14 @@ describe("links between the documents", () => {
 		expect(missing).toEqual([]);
 	});
 });
+
+describe("SECURITY.md", () => {
+	it("has a row of tests for every sentence of what counts as a hole, and each test is there", () => {
+		const text = readFileSync(join(top, "SECURITY.md"), "utf8");
+		const [, holes = ""] = /## What counts as a hole\n(.*?)\n## /s.exec(text) ?? [];
+		const rows = holes.split("\n").filter((line) => line.includes("`test/"));
+		expect(rows).toHaveLength(holes.match(/^- /gm)?.length ?? 0);
+		const named = [...holes.matchAll(/`(test\/[^`]+)`/g)].map(([, path]) => path as string);
+		expect(named.filter((path) => !existsSync(join(top, path)))).toEqual([]);
+	});
+});
