@@ -82,6 +82,8 @@ export interface Cut {
 
 /** Every command looks what the kernel can do: the thread of this call is ksquash's own. */
 const PROBE = 'renameat2(AT_FDCWD, "", AT_FDCWD, ""';
+/** The last call of all gives a lock back: the work is done then. */
+const LOCK = /^\d+ +unlink\("[^"]*\.lock"/;
 
 /**
  * The cut points of one run that succeeds: one before each call that changed something.
@@ -92,7 +94,7 @@ const PROBE = 'renameat2(AT_FDCWD, "", AT_FDCWD, ""';
 export async function cuts(args: readonly string[], log: string, ...extra: string[]): Promise<Cut[]> {
 	const ran = await ksquash(args, { prefix: strace(log, `trace=${changing.join(",")}`, ...extra) });
 	expect(ran, ran.stderr).toMatchObject({ status: 0, signal: null });
-	const threads = new Map<string, (Cut & { idle: boolean })[]>();
+	const threads = new Map<string, (Cut & { idle: boolean; lock: boolean })[]>();
 	let ours = "";
 	for (const line of readFileSync(log, "utf8").split("\n")) {
 		const [, thread = "", syscall = ""] = /^(\d+) +([a-z_0-9]+)\(/.exec(line) ?? [];
@@ -100,12 +102,13 @@ export async function cuts(args: readonly string[], log: string, ...extra: strin
 		const row = threads.get(thread) ?? [];
 		const when = row.filter((cut) => cut.syscall === syscall).length + 1;
 		if (line.includes(PROBE)) ours = thread;
-		threads.set(thread, [...row, { syscall, when, idle: / = -1 E/.test(line) || /^f(?:data)?sync$/.test(syscall) }]);
+		const idle = / = -1 E/.test(line) || /^f(?:data)?sync$/.test(syscall);
+		threads.set(thread, [...row, { syscall, when, idle, lock: LOCK.test(line) }]);
 	}
 	// Mounts have a thread of their own, which makes no other of these calls.
 	const mounting = ["mount", "move_mount", "umount2"];
-	const own = threads.get(ours) ?? [];
-	const others = [...threads.values()].filter((calls) => calls !== own);
+	const own = (threads.get(ours) ?? []).filter(({ lock }) => !lock);
+	const others = [...threads].filter(([thread]) => thread !== ours).map(([, calls]) => calls);
 	const row = [...own, ...others.flat().filter(({ syscall }) => mounting.includes(syscall))];
 	return process.env.KSQUASH_ALL_CUTS === "1" ? row : sampled(row.filter(({ idle }) => !idle));
 }
