@@ -46,7 +46,8 @@ try {
 		cpSync(join(root, name), join(copy, name), { recursive: true });
 	symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
 	for (const arch of wanted) {
-		const env = { ...process.env, ...headers(), ...tools(arch) };
+		// JOBS is node-gyp's.
+		const env = { ...process.env, JOBS: "max", ...headers(), ...tools(arch) };
 		const directory = join(root, "prebuilds", `linux-${arch}`);
 		rmSync(directory, { recursive: true, force: true });
 		mkdirSync(directory, { recursive: true });

@@ -1,18 +1,16 @@
 /** The kernel's own `conf`, built once from Debian's source: the judge of what we say about configs. */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cached } from "./cache.ts";
 
 /** An environment in which conf takes nothing from ours. */
 const env = { PATH: process.env.PATH ?? "", LC_ALL: "C", HOME: "/" };
 
 /** A build directory of the slice whose scripts/kconfig/conf is built; tests must only read it. */
 export function confBuild(slice: string): string {
-	const build = join(tmpdir(), `ksquash-test-conf-${process.getuid?.()}`);
-	if (!existsSync(join(build, "scripts/kconfig/conf"))) make(slice, build, ["defconfig"]);
-	return build;
+	return cached("linux-6.1-conf", slice, (directory) => void make(slice, directory, ["defconfig"]));
 }
 
 /** make O=BUILD TARGETS; returns what it prints. */

@@ -3,9 +3,9 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { cached } from "./cache.ts";
 
 /** MUST_WORK=1 (set in CI) turns a skip for a missing part into a failure. */
 export const mustWork: boolean = process.env.MUST_WORK === "1";
@@ -38,13 +38,5 @@ const SLICE = [
 
 /** A directory with a slice of the real kernel; shared by tests, which must only read it. */
 export function kernelSlice(tarball: string): string {
-	const place = join(tmpdir(), `ksquash-test-slice-${process.getuid?.()}`);
-	if (!existsSync(join(place, "Makefile"))) {
-		const making = `${place}.${process.pid}`;
-		rmSync(making, { recursive: true, force: true });
-		rmSync(place, { recursive: true, force: true });
-		extractKernel(tarball, making, SLICE);
-		renameSync(making, place);
-	}
-	return place;
+	return cached("linux-6.1-slice", tarball, (directory) => extractKernel(tarball, directory, SLICE));
 }

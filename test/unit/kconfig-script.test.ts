@@ -7,20 +7,19 @@ import {
 	mkdtempSync,
 	readdirSync,
 	readFileSync,
-	renameSync,
 	rmSync,
 	statSync,
 	writeFileSync,
 } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/kconfig/config.ts";
 import { mergeConfigs } from "../../src/kconfig/merge.ts";
+import { cached } from "../support/cache.ts";
 
 const tarball = process.env.KSQUASH_TEST_TARBALL ?? join("/usr", "src", "linux-source-6.1.tar.xz");
-const cache = join(tmpdir(), `ksquash-test-${userInfo().uid}-linux-6.1-configs`);
 const reason = existsSync(tarball) ? undefined : `no Linux source: ${tarball} (Debian: linux-source-6.1)`;
 
 /** All real configs instead of some: half an hour, the script's. */
@@ -46,14 +45,17 @@ function realConfigs(): [name: string, text: string][] {
 const suite = reason !== undefined && process.env.MUST_WORK !== "1" ? describe.skip : describe;
 
 let work: string;
+/** The script, and every config of the tree. */
+let tree: string;
 
 beforeAll(() => {
 	work = mkdtempSync(join(tmpdir(), "ksquash-merge-"));
-	if (reason !== undefined || existsSync(cache)) return;
-	const fresh = mkdtempSync(join(tmpdir(), "ksquash-unpack-"));
+	if (reason !== undefined) return;
 	const names = ["*/scripts/kconfig/merge_config.sh", "*/configs/*", "*.config", "*defconfig"];
-	execFileSync("tar", ["-xf", tarball, "-C", fresh, "--strip-components=1", "--wildcards", ...names]);
-	renameSync(fresh, cache);
+	const flags = ["--strip-components=1", "--wildcards"];
+	tree = cached("linux-6.1-configs", tarball, (directory) => {
+		execFileSync("tar", ["-xf", tarball, "-C", directory, ...flags, ...names]);
+	});
 }, 300_000);
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
@@ -66,7 +68,7 @@ function both(base: string, fragments: string[], flags: string[] = []): [ours: s
 	};
 	const files = [write("base", base), ...fragments.map((text, at) => write(`f${at}`, text))];
 	mkdirSync(join(directory, "out"));
-	const script = join(cache, "scripts/kconfig/merge_config.sh");
+	const script = join(tree, "scripts/kconfig/merge_config.sh");
 	const env = { PATH: process.env.PATH ?? "", LC_ALL: "C" };
 	execFileSync("sh", [script, "-m", ...flags, "-O", "out", ...files], { cwd: directory, env, stdio: "pipe" });
 	const [first, ...rest] = files.map((name) => ({ name, text: readFileSync(join(directory, name)) }));
@@ -120,9 +122,9 @@ suite(`merge_config.sh${reason === undefined ? "" : ` (${reason})`}`, () => {
 	test("the source is there", () => expect(reason).toBeUndefined());
 
 	test("the x86 defconfig with every fragment of kernel/configs, one by one and all together", () => {
-		const base = readFileSync(join(cache, "arch/x86/configs/x86_64_defconfig"), "latin1");
-		const names = readdirSync(join(cache, "kernel/configs")).filter((name) => name.endsWith(".config"));
-		const texts = names.map((name) => readFileSync(join(cache, "kernel/configs", name), "latin1"));
+		const base = readFileSync(join(tree, "arch/x86/configs/x86_64_defconfig"), "latin1");
+		const names = readdirSync(join(tree, "kernel/configs")).filter((name) => name.endsWith(".config"));
+		const texts = names.map((name) => readFileSync(join(tree, "kernel/configs", name), "latin1"));
 		expect(texts.length).toBeGreaterThan(3);
 		for (const text of [...texts.map((one) => [one]), texts]) {
 			const [ours, theirs] = both(base, text);
@@ -131,14 +133,14 @@ suite(`merge_config.sh${reason === undefined ? "" : ` (${reason})`}`, () => {
 	});
 
 	const shipped = realConfigs();
-	const source = (name: string): string => readFileSync(join(cache, name), "latin1");
+	const source = (name: string): string => readFileSync(join(tree, name), "latin1");
 
 	/** Every config in the tree; the script needs four minutes for all of them, so a test takes every fortieth. */
 	test("the tree's own configs as fragments: a difference has a name", () => {
-		const names = readdirSync(cache, { recursive: true, encoding: "utf8" }).filter((name) =>
+		const names = readdirSync(tree, { recursive: true, encoding: "utf8" }).filter((name) =>
 			/(?:^|\/)configs\/|\.config$|defconfig$/.test(name),
 		);
-		const files = names.filter((name) => statSync(join(cache, name)).isFile()).toSorted();
+		const files = names.filter((name) => statSync(join(tree, name)).isFile()).toSorted();
 		expect(files.length).toBeGreaterThan(500);
 		const tally = new Tally();
 		const bases = [
@@ -162,7 +164,7 @@ suite(`merge_config.sh${reason === undefined ? "" : ` (${reason})`}`, () => {
 		"Debian's configs and the running kernel's, as base and as fragment: a difference has a name",
 		() => {
 			expect(shipped.length).toBeGreaterThan(0);
-			const names = readdirSync(join(cache, "kernel/configs")).filter((name) => name.endsWith(".config"));
+			const names = readdirSync(join(tree, "kernel/configs")).filter((name) => name.endsWith(".config"));
 			const tally = new Tally();
 			for (const [index, [name, text]] of shipped.entries()) {
 				// A whole one as a fragment takes the script minutes.
