@@ -1,10 +1,12 @@
 // The two rivals of the race tests. Each checks what it must never see and prints what it did.
 #include "../core/abi.h"
+#include "../core/lock.h"
 #include "../core/loop.h"
 #include "../core/mount.h"
 #include "../core/mountinfo.h"
 #include "drive.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
@@ -16,13 +18,36 @@ namespace ksquash::drive {
 
 namespace {
 
-size_t mountsOn(const std::string& target) {
-    size_t count = 0;
-    auto rows = readMountinfo();
-    for (const MountRow& row : rows ? *rows : std::vector<MountRow>()) {
-        count += row.target == target ? 1 : 0;
+// Under the lock: a table that changes between two reads of it can show what moved to its end twice.
+Result<size_t> mountsOn(const std::string& target) {
+    auto lock = lockLoopControl(Control());
+    if (!lock) {
+        return lock.error();
     }
-    return count;
+    auto rows = readMountinfo();
+    if (!rows) {
+        return rows.error();
+    }
+    return static_cast<size_t>(std::count_if(
+        rows->begin(), rows->end(), [&target](const MountRow& row) { return row.target == target; }));
+}
+
+// What must never be seen after a mount or an unmount; nothing when all is well.
+std::string wrong(const Result<MountResult>& on, const Result<UmountResult>& off, const std::string& target) {
+    if (!on) {
+        return toJson(on.error());
+    }
+    if (!off && off.error().code != EINVAL) { // EINVAL: the other has unmounted it already
+        return toJson(off.error());
+    }
+    if (off && off->stillHeld) {
+        return "\"a device that stays bound\":1";
+    }
+    auto count = mountsOn(target);
+    if (!count) {
+        return toJson(count.error());
+    }
+    return *count > 1 ? "\"more than one mount\":" + std::to_string(*count) : "";
 }
 
 // Takes the device that GET_FREE names, without the lock; -1 when another was quicker.
@@ -50,13 +75,9 @@ int churn(const std::string& image, const std::string& target, int seconds) {
                      : Result<MountResult>(MountResult{});
         auto off =
             up ? Result<UmountResult>(UmountResult{}) : umountTarget(target, false, std::nullopt, Control());
-        // EINVAL: the other has unmounted it already. Nothing else may happen, and no device stays.
-        if (!on || (!off && off.error().code != EINVAL) || (off && off->stillHeld) || mountsOn(target) > 1) {
-            fprintf(stderr, "{%s}\n",
-                    (!on    ? toJson(on.error())
-                     : !off ? toJson(off.error())
-                            : "\"more than one mount\":1")
-                        .c_str());
+        auto found = wrong(on, off, target);
+        if (!found.empty()) {
+            fprintf(stderr, "{%s}\n", found.c_str());
             return 1;
         }
         mounted += up && !on->already ? 1 : 0;
