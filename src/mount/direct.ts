@@ -27,6 +27,9 @@ export class DirectMounter implements Mounter {
 			return await umount(target, options);
 		} catch (error) {
 			if (!isSystemError(error) || error.code !== "EBUSY") throw failure(error, `unmount ${target}`);
+			// Nobody uses the mount then: another holds the lock under all of them.
+			if (error.step === "lock")
+				throw failure(error, `unmount ${target}`, { code: "ERR_KSQUASH_LOCKED", step: "lock" });
 			throw await busy(target, { errno: error.errno, syscall: error.syscall, cause: error });
 		}
 	}

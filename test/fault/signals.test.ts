@@ -15,6 +15,7 @@ import {
 	has,
 	imageHolds,
 	ksquash,
+	mounting,
 	name,
 	names,
 	patience,
@@ -50,7 +51,9 @@ function expectTidy(root: Scratch): void {
 async function interruptedAtEach(scratch: Scratch, { args, prepare, safe, finished }: Work): Promise<void> {
 	const log = scratch.path("trace");
 	const model = await prepare("model");
-	const points = spread(await cuts(args(model), log), 8);
+	// strace sends to the thread that makes the call, and the mounts' own takes no signals: a person's reach the main thread.
+	const heard = (await cuts(args(model), log)).filter(({ syscall }) => !mounting.includes(syscall));
+	const points = spread(heard, 8);
 	finished(model);
 	drop(model);
 	expect(points.length).toBeGreaterThanOrEqual(8);

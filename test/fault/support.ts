@@ -74,6 +74,9 @@ export function strace(log: string, ...expressions: string[]): string[] {
 	return ["strace", "-f", "-o", log, ...expressions.flatMap((expression) => ["-e", expression])];
 }
 
+/** The calls of the mounts' own thread, which makes no other. */
+export const mounting: readonly string[] = ["mount", "move_mount", "umount2"];
+
 export interface Cut {
 	syscall: string;
 	/** The Nth of this call in the thread that does the file work. */
@@ -105,8 +108,6 @@ export async function cuts(args: readonly string[], log: string, ...extra: strin
 		const idle = / = -1 E/.test(line) || /^f(?:data)?sync$/.test(syscall);
 		threads.set(thread, [...row, { syscall, when, idle, lock: LOCK.test(line) }]);
 	}
-	// Mounts have a thread of their own, which makes no other of these calls.
-	const mounting = ["mount", "move_mount", "umount2"];
 	const own = (threads.get(ours) ?? []).filter(({ lock }) => !lock);
 	const others = [...threads].filter(([thread]) => thread !== ours).map(([, calls]) => calls);
 	const row = [...own, ...others.flat().filter(({ syscall }) => mounting.includes(syscall))];
