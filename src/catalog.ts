@@ -47,7 +47,10 @@ export interface Leftover {
 export async function scan(layout: Layout): Promise<Entry[]> {
 	const names = await list(layout);
 	const releases = names.filter(isImageName).map((name) => releaseOf(name) as string);
-	return await Promise.all(releases.toSorted(byRelease).map(async (release) => readEntry(layout, release)));
+	const entries = await Promise.all(
+		releases.toSorted(byRelease).map(async (release) => await findEntry(layout, release)),
+	);
+	return entries.filter((entry) => entry !== undefined);
 }
 
 /** Releases that have no image (any more), but a mount of one that was deleted, a tree set aside, or a manifest. */
@@ -81,20 +84,18 @@ export async function leftovers(layout: Layout): Promise<Leftover[]> {
 	});
 }
 
-/** What there is of one release; `undefined` when it has no image. */
+/** What there is of one release; `undefined` when it has no image, also when another process takes it away meanwhile. */
 export async function findEntry(layout: Layout, release: string): Promise<Entry | undefined> {
-	const stats = await lstatIfExists(releasePaths(layout, release).image);
-	return stats === undefined ? undefined : await readEntry(layout, release);
-}
-
-async function readEntry(layout: Layout, release: string): Promise<Entry> {
 	const paths = releasePaths(layout, release);
 	const entry: Entry = { release, paths };
 	for (const path of [paths.setAside, paths.rest]) if ((await lstatIfExists(path)) !== undefined) entry.aside = path;
 	try {
 		entry.info = await inspectImage(paths.image);
 	} catch (error) {
-		entry.imageProblem = (error as { reason?: string }).reason ?? (error as Error).message;
+		const { code, reason, message } = error as { code?: string; reason?: string; message: string };
+		// A link that leads nowhere is there.
+		if (code === "ENOENT" && !(await lstatIfExists(paths.image))?.isSymbolicLink()) return undefined;
+		entry.imageProblem = reason ?? message;
 		return entry;
 	}
 	const current = await readManifest(paths.manifest);

@@ -13,9 +13,12 @@ import {
 	unlinkSync,
 	writeFileSync,
 } from "node:fs";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { type Entry, findEntry, scan } from "../../src/catalog.ts";
 import { mount, mountAll, pack, status, umount, umountAll, verify } from "../../src/index.ts";
+import { openLayout } from "../../src/layout.ts";
 import { cli } from "../support/cli.ts";
 import { loopsBelow, mountsBelow, placeTarball, type Scratch, scratchRoot, smallRelease } from "../support/scratch.ts";
 
@@ -31,6 +34,28 @@ async function packed(release = smallRelease): Promise<Packed> {
 }
 
 describe("mount", () => {
+	it("finds no image, and never a bad one, where it goes or comes while one looks", async () => {
+		const { root, image } = await packed();
+		const [layout, away] = [await openLayout(root), `${image}.away`];
+		let looking = true;
+		const moving = (async (): Promise<void> => {
+			for (let i = 0; looking; i++)
+				await rename(...((i % 2 === 0 ? [image, away] : [away, image]) as [string, string]));
+		})();
+		const seen = new Set<string>();
+		const note = (entry: Entry | undefined): unknown => seen.add(entry ? (entry.imageProblem ?? "good") : "absent");
+		try {
+			for (let i = 0; i < 1500; i++) {
+				for (const entry of await scan(layout)) note(entry);
+				note(await findEntry(layout, smallRelease));
+			}
+		} finally {
+			looking = false;
+			await moving;
+		}
+		expect([...seen].toSorted()).toEqual(["absent", "good"]);
+	});
+
 	it("mounts once, however often and by however many it is asked", async () => {
 		const { root, target } = await packed();
 		const calls = Array.from({ length: 40 }, async () => await mount(smallRelease, { root }));
