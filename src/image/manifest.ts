@@ -16,6 +16,8 @@ export interface Origin {
 	kind: "tree" | "tarball";
 	/** Where it was. */
 	path: string;
+	/** The release was given by name: the source's own may be another. */
+	named?: true;
 	/** Hex sha256 of a tarball file. */
 	sha256?: string;
 	/** Whose signature a tarball bore: of the file or of the tar in it, the key's fingerprint, its first user id. */

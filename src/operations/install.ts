@@ -9,7 +9,7 @@ import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { ksquashCommand, shellWord } from "../system/command-line.ts";
-import { statTarget } from "../system/native.ts";
+import { inspectImage, statTarget } from "../system/native.ts";
 import { type ConfigureOptions, type ConfigureResult, configure } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
 import { checkPlace, findPlace } from "./configure/place.ts";
@@ -65,7 +65,8 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 		configure: configured,
 		select: selected,
 		boot: row?.boot ?? "no",
-		fstabLine: fstabLine(packed.image, packed.mountPoint, options.format ?? "squashfs"),
+		// The image may have been there before, of the other format.
+		fstabLine: fstabLine(packed.image, packed.mountPoint, (await inspectImage(packed.image)).format),
 	};
 }
 

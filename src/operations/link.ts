@@ -31,26 +31,34 @@ export async function leadsTo(layout: Layout, target: string, places: readonly s
 }
 
 /**
- * After a release is gone no link may dangle: it moves to the newest other build directory of ours, or goes.
- * `gone` are the release's build directories, `places` are these and its mount point.
- * Returns what the link says now; undefined when it is gone or was another's.
+ * Where the link is to lead when a release is gone, so that it never dangles: to the newest other build directory of
+ * ours, or nowhere (`to` is undefined). `gone` are the release's build directories, `places` are these and its mount
+ * point. Returns undefined when the link may stay as it is.
  */
-export async function unselect(
+export async function successor(
 	layout: Layout,
 	release: string,
 	gone: readonly Build[],
 	places: readonly string[],
-): Promise<string | undefined> {
+): Promise<{ to: string | undefined } | undefined> {
 	const now = await readLinkIfExists(layout.link);
 	if (now === undefined) return undefined;
 	// Its build directory may have gone before, by whomever.
 	const dangles = now === buildName(release) && !(await leadsSomewhere(layout, now));
 	if (!dangles && !(await leadsTo(layout, now, places))) return undefined;
+	// By identity: a directory may have another name among those of all releases.
 	const others = (await findAllBuilds(layout))
-		.filter(({ stamp, name }) => stamp !== undefined && !gone.some((build) => build.name === name))
+		.filter(({ stamp, id }) => stamp !== undefined && !gone.some((build) => build.id === id))
 		.map(({ name }) => name);
-	const newest = others.toSorted(byRelease).at(-1);
-	if (newest === undefined) await unlinkIfExists(layout.link);
-	else await swapSymlink(layout.link, newest);
-	return newest;
+	return { to: others.toSorted(byRelease).at(-1) };
+}
+
+/** Moves the link there. Returns what it says now; undefined when it is gone or may stay. */
+export async function unselect(...about: Parameters<typeof successor>): Promise<string | undefined> {
+	const [{ link }] = about;
+	const next = await successor(...about);
+	if (next === undefined) return undefined;
+	if (next.to === undefined) await unlinkIfExists(link);
+	else await swapSymlink(link, next.to);
+	return next.to;
 }

@@ -1,7 +1,8 @@
 /**
- * One operation on many releases: one that fails does not stop the others.
+ * One operation on many releases that were found here: one that fails does not stop the others.
  */
 
+import { KsquashError } from "../errors.ts";
 import type { Context } from "./context.ts";
 
 export interface Failed {
@@ -22,6 +23,8 @@ export async function forEach<T>(
 			done.push(await work(release));
 		} catch (error) {
 			signal?.throwIfAborted();
+			// Removed by another process since it was listed: there is nothing left to do for it.
+			if (error instanceof KsquashError && error.code === "ERR_KSQUASH_NO_RELEASE") continue;
 			failed.push({ release, error });
 		}
 	}

@@ -49,7 +49,7 @@ export async function verify(release: string, options: VerifyOptions = {}): Prom
 	if (manifest === undefined) {
 		throw new KsquashError("ERR_KSQUASH_MANIFEST", `${image} has no manifest to compare with: ${manifestProblem}`, {
 			path: entry.paths.manifest,
-			hint: "the image mounts all the same; pack it again from its source to get one",
+			hint: "the image mounts all the same; pack it again from its source with --replace to get one",
 		});
 	}
 	checked.push("its size and superblock are the manifest's");

@@ -119,7 +119,7 @@ describe("remove", () => {
 		const tree = placeTree(scratch);
 		await pack(tree, { root: scratch.root, keepSource: true });
 		const result = await remove(smallRelease, { root: scratch.root });
-		expect(result.stays).toEqual([expect.stringContaining("not empty")]);
+		expect(result.stays).toEqual([expect.stringContaining("no empty directory")]);
 		expect(existsSync(join(tree, "Makefile"))).toBe(true);
 	});
 });

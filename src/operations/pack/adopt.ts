@@ -28,6 +28,8 @@ export interface AdoptOptions {
 	adopt?: boolean | undefined;
 	/** With adopt: the build directory, and the user whose it is. */
 	buildDir?: string | undefined;
+	/** With adopt: the build directory is this release's second one, by this name. */
+	variant?: string | undefined;
 	owner?: string | number | undefined;
 }
 
@@ -65,7 +67,7 @@ export async function saveAdoption(
 	if (adoption.valuable.length === 0) return;
 	const owner = await findOwner(options.owner ?? context.settings.owner ?? process.geteuid?.() ?? 0);
 	const path = await buildDirectory(context, paths, options);
-	await withLock(context, buildKey(buildName(paths.release)), async () => {
+	await withLock(context, buildKey(buildName(paths.release, options.variant)), async () => {
 		await context.step("adopt", `copy ${adoption.valuable.join(", ")} to ${path}`, async () => {
 			const files = new Map<string, Buffer>();
 			for (const name of adoption.valuable) files.set(name, await readFrom(tree, name, owner));
@@ -88,10 +90,16 @@ export async function assertSaved(tree: KernelTree, { saved }: Adoption): Promis
 	}
 }
 
-async function buildDirectory({ layout }: Context, paths: ReleasePaths, { buildDir }: AdoptOptions): Promise<string> {
+/** Where configure will look for it. */
+async function buildDirectory(
+	{ layout }: Context,
+	{ release }: ReleasePaths,
+	{ buildDir, variant }: AdoptOptions,
+): Promise<string> {
 	if (buildDir !== undefined) return resolve(buildDir);
-	const target = await readLinkIfExists(paths.buildDir);
-	return (target === undefined ? undefined : await followLink(layout, target)) ?? paths.buildDir;
+	const usual = join(layout.sourceDir, buildName(release, variant));
+	const target = await readLinkIfExists(usual);
+	return (target === undefined ? undefined : await followLink(layout, target)) ?? usual;
 }
 
 /** For an owner other than root only files of his own: he could put a link to another's in the place of one. */
@@ -137,11 +145,16 @@ function hash(bytes: Buffer): string {
 }
 
 /** For a dry run. */
-export function adoptionSteps(adoption: Adoption, paths: ReleasePaths): string[] {
+export async function adoptionSteps(
+	context: Context,
+	adoption: Adoption,
+	paths: ReleasePaths,
+	options: AdoptOptions,
+): Promise<string[]> {
 	const { valuable, generated, strange } = adoption;
 	const named = (files: readonly NativePath[]): string => files.map(escapeNative).join(", ");
 	return [
-		...(valuable.length > 0 ? [`copy ${named(valuable)} to ${paths.buildDir}`] : []),
+		...(valuable.length > 0 ? [`copy ${named(valuable)} to ${await buildDirectory(context, paths, options)}`] : []),
 		...(generated.length > 0 ? [`leave out ${generated.length} generated files and directories`] : []),
 		...(strange.length > 0 ? [`leave out and keep what is neither source nor generated: ${named(strange)}`] : []),
 	];

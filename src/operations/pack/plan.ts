@@ -16,15 +16,17 @@ import type { Source } from "./source.ts";
 export async function plan(job: Job, source: Source, given: string): Promise<PackResult> {
 	const { layout } = job.context;
 	if (source.kind === "tarball") {
-		const steps = [
-			...patching(job, source.tarball.path),
-			write(job, given, `${layout.sourceDir}/linux-REL.sqfs, REL being what its Makefile says`),
-			prove,
-		];
+		const { release } = job.options;
+		const target =
+			release === undefined
+				? `${layout.sourceDir}/linux-REL.sqfs, REL being what its Makefile says`
+				: releasePaths(layout, release).image;
+		const steps = [...patching(job, source.tarball.path), write(job, given, target), prove];
 		if (!job.options.replace) steps.push("where that image is there already: compare it, and refuse other content");
 		if (source.fate === "remove") steps.push(`remove ${source.tarball.path}`);
 		const none = { already: false, source: "kept" as const, kept: [], imageBytes: 0, entries: 0, bytes: 0 };
-		return { release: "", image: "", mountPoint: "", ...none, plan: steps };
+		const { image = "", mountPoint = "" } = release === undefined ? {} : releasePaths(layout, release);
+		return { release: release ?? "", image, mountPoint, ...none, plan: steps };
 	}
 	const paths = releasePaths(layout, source.release);
 	const steps =
@@ -58,7 +60,9 @@ async function treeSteps(
 		return [...patching(job, tree.path), write(job, `the patched ${given}`, target), prove];
 	}
 	const entry = await findEntry(job.context.layout, release);
-	const steps = job.options.adopt ? adoptionSteps(await surveyAdoption(tree), paths) : [];
+	const steps = job.options.adopt
+		? await adoptionSteps(job.context, await surveyAdoption(tree), paths, job.options)
+		: [];
 	if (entry === undefined || job.options.replace) steps.push(write(job, given, paths.image), prove);
 	else {
 		assertGood(entry);

@@ -11,6 +11,7 @@ import { type Proof, proveList } from "../../image/proof.ts";
 import { releasePaths } from "../../layout.ts";
 import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../aside.ts";
 import { withLock } from "../context.ts";
+import { LOCK_WAIT_MS } from "../mounted.ts";
 import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
 import { settlePair } from "./publish.ts";
 import type { WrittenImage } from "./write.ts";
@@ -24,7 +25,7 @@ export async function settleImage(
 ): Promise<PackResult> {
 	const { context, options } = job;
 	const paths = releasePaths(context.layout, written.release);
-	return await withLock(context, paths.name, async () => {
+	const work = async (): Promise<PackResult> => {
 		await settlePair(paths, context.signal);
 		const left = await finishReplacement(context, paths);
 		if (options.replace) assertNotNeeded(left, paths);
@@ -34,7 +35,9 @@ export async function settleImage(
 		else await put(job, paths, written, origin);
 		const gone = await dispose();
 		return await describe(context, written.release, { already, kept: [], ...gone });
-	});
+	};
+	// Minutes of work are not given up for another's mount, which takes milliseconds.
+	return await withLock(context, paths.name, work, { waitMs: LOCK_WAIT_MS });
 }
 
 async function assertSameContent(

@@ -44,15 +44,18 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 		const written = patched
 			? await writePatched(context, job.patches, writing, extraction(context, tarball, writing))
 			: await writeFromTarball(context, tarball, writing);
-		return await settleImage(job, written, { kind: "tarball", path: tarball.path }, () => disposeTarball(source));
+		const named = options.release === undefined ? {} : { named: true as const };
+		const origin = { kind: "tarball" as const, path: tarball.path, ...named };
+		return await settleImage(job, written, origin, () => disposeTarball(source));
 	});
 }
 
-/** An image whose manifest says that it came from this very file. */
+/** An image whose manifest says that it came from this very file, and for its own release where none is asked for. */
 async function packedFrom({ context, options, trust, patches }: Job, tarball: Tarball): Promise<Entry | undefined> {
 	const { release } = options;
 	const origins = (await scan(context.layout)).filter(
-		({ manifest, release: name }) => manifest?.origin.sha256 !== undefined && (release ?? name) === name,
+		({ manifest, release: name }) =>
+			manifest?.origin.sha256 !== undefined && (release === undefined ? !manifest.origin.named : release === name),
 	);
 	if (origins.length === 0) return undefined;
 	const sha256 = await context.step("check", `has ${tarball.path} been packed before?`, async () => {

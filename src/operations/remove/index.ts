@@ -20,7 +20,7 @@ import { LOCK_WAIT_MS, mounterFor, ownMount } from "../mounted.ts";
 import { closeAll, type OpenedBuild, openBuilds, type RemovedBuild, removeBuild } from "./build.ts";
 import { withLinks } from "./links.ts";
 import { planOf } from "./plan.ts";
-import { type Survey, survey } from "./survey.ts";
+import { NOT_OURS, type Survey, survey } from "./survey.ts";
 
 export interface RemoveOptions extends CommonOptions {
 	/** Also the running kernel's release, an image that has no manifest of ours, and a last copy. */
@@ -172,7 +172,7 @@ async function assertOff({ paths }: Survey): Promise<void> {
 async function removeMountPoint({ paths, mountPoint }: Survey, result: RemoveResult): Promise<void> {
 	if (!mountPoint) return;
 	if (await removeEmptyDirectory(paths.mountPoint)) result.removed.push(paths.mountPoint);
-	else result.stays.push(`${paths.mountPoint}: it is not empty, and nothing in it is ksquash's`);
+	else result.stays.push(`${paths.mountPoint}: ${NOT_OURS}`);
 }
 
 async function unlink(path: string, { removed }: RemoveResult): Promise<void> {

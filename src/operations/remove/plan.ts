@@ -4,10 +4,9 @@
 
 import { join } from "node:path";
 import { foreignFiles, valuables } from "../../build/generated.ts";
-import { readLinkIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
 import type { Context } from "../context.ts";
-import { leadsTo } from "../link.ts";
+import { successor } from "../link.ts";
 import type { RemoveOptions, RemoveResult } from "./index.ts";
 import { ownLinks } from "./links.ts";
 import type { Survey } from "./survey.ts";
@@ -28,10 +27,10 @@ export async function planOf({ layout }: Context, found: Survey, { purge }: Remo
 			...foreign.map((name) => `${join(path, escapeNative(name))}: Kbuild did not make it (--purge removes it)`),
 		);
 	}
-	const link = await readLinkIfExists(layout.link);
-	if (link !== undefined && (await leadsTo(layout, link, [paths.mountPoint, ...ours.map(({ path }) => path)]))) {
-		plan.push(`move ${layout.link} to another build directory, or remove it`);
-	}
+	const places = [paths.mountPoint, ...ours.map(({ path }) => path)];
+	const next = await successor(layout, paths.release, ours, places);
+	if (next !== undefined)
+		plan.push(next.to === undefined ? `remove ${layout.link}` : `move ${layout.link} to ${next.to}`);
 	if (found.mounted !== undefined) plan.push(`unmount ${paths.mountPoint}`);
 	const links = ours.flatMap((build) => ownLinks(layout, build));
 	const mountPoint = found.mountPoint ? [paths.mountPoint] : [];

@@ -39,6 +39,9 @@ export interface Survey {
 	stays: string[];
 }
 
+/** Why a mount point stays. */
+export const NOT_OURS = "it is no empty directory, and nothing in it is ksquash's";
+
 export async function survey(
 	context: Context,
 	paths: ReleasePaths,
@@ -74,6 +77,10 @@ export async function survey(
 		.filter(({ path }) => !empty.includes(path))
 		.map(({ path }) => `${path}: it has no mark of ksquash's`);
 	stays.push(...(await strayLinks(layout, paths, ours)));
+	const standing = target.state !== "absent" && !restored;
+	// Below a mount it is looked at when that is off.
+	const occupied = standing && !isMountPoint(target) && !(await isEmptyDirectory(paths.mountPoint).catch(() => false));
+	if (occupied) stays.push(`${paths.mountPoint}: ${NOT_OURS}`);
 	if (!manifest && (await exists(paths.manifest))) stays.push(`${paths.manifest}: it is no manifest of ksquash's`);
 	return {
 		paths,
@@ -82,7 +89,7 @@ export async function survey(
 		empty,
 		begunLinks: await begunLinks(layout, paths, ours),
 		files: await filtered(files, exists),
-		mountPoint: target.state !== "absent" && !restored,
+		mountPoint: standing && !occupied,
 		mounted,
 		stays,
 	};
