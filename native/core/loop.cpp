@@ -26,7 +26,8 @@ bool isUdevRace(int code) {
 
 void fillInfo(struct loop_info64& info, const std::string& imagePath) {
     info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR;
-    strncpy(reinterpret_cast<char*>(info.lo_file_name), imagePath.c_str(), LO_NAME_SIZE - 1);
+    std::string name = loopName(imagePath);
+    memcpy(info.lo_file_name, name.c_str(), name.size() + 1);
 }
 
 // SET_FD takes the mode of the descriptors: read-only here. Until SET_STATUS64 there is no autoclear, so a
@@ -188,6 +189,13 @@ bool mayNotOpen(const SysError& error) {
 }
 
 } // namespace
+
+// Other programs cut it off at 63, so a name of 63 bytes says nothing.
+std::string loopName(const std::string& imagePath) {
+    constexpr size_t longest = LO_NAME_SIZE - 2;
+    bool fits = imagePath.size() <= longest;
+    return fits ? imagePath : "*" + imagePath.substr(imagePath.size() - (longest - 1));
+}
 
 Result<LoopIdentity> loopIdentity(dev_t device) {
     auto out = askDevice(device);

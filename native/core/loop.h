@@ -20,6 +20,9 @@ struct LoopDevice {
 // Attaches read-only with autoclear. `control` is /dev/loop-control, `image` an open regular file.
 Result<LoopDevice> attachLoop(int control, int image, const std::string& imagePath);
 
+// What the device itself remembers of an image's path, which has 63 bytes there: a longer one is its end, after "*".
+std::string loopName(const std::string& imagePath);
+
 // What a device carries. Never compare by name: "/dev/loop1" is a prefix of "/dev/loop10".
 struct LoopIdentity {
     unsigned number = 0;
@@ -29,7 +32,7 @@ struct LoopIdentity {
 };
 
 struct LoopBacking : LoopIdentity {
-    std::string configuredName; // as given when it was attached; "" when not known or cut off at 63 bytes
+    std::string configuredName; // the loopName it was attached with; "" when another program's was cut off
     std::string currentName;    // sysfs follows renames; "" when /sys is not there
     bool deleted = false;       // the file has lost that name
 };

@@ -59,8 +59,11 @@ bool namesImage(const LoopBacking& backing, const Wanted& wanted) {
     auto is = [&](std::string_view name) {
         return !name.empty() && (name == wanted.path || name == wanted.resolved);
     };
-    return is(backing.currentName) || is(withoutMark(backing.currentName)) || is(backing.configuredName) ||
-           is(withoutMark(backing.configuredName));
+    auto was = [&](std::string_view name) {
+        return !name.empty() && (name == loopName(wanted.path) || name == loopName(wanted.resolved));
+    };
+    return is(backing.currentName) || is(withoutMark(backing.currentName)) || was(backing.configuredName) ||
+           was(withoutMark(backing.configuredName));
 }
 
 // A loop device is mounted: is it the wanted image, a former file of that name, or another?

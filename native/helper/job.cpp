@@ -18,7 +18,7 @@ bool applies(const Job& job, Purpose purpose) {
 
 // sysfs follows renames, and marks a file without a name; the status keeps the name of the beginning.
 bool carriesFormerImage(const LoopBacking& backing, const std::string& imagePath) {
-    return backing.configuredName == imagePath || backing.currentName == imagePath ||
+    return backing.configuredName == loopName(imagePath) || backing.currentName == imagePath ||
            backing.currentName == imagePath + " (deleted)";
 }
 

@@ -195,6 +195,21 @@ describe("statTarget", () => {
 		await umount(target);
 	});
 
+	it("knows a former image by its name also where that is longer than a loop device remembers", async () => {
+		const target = fresh();
+		const directory = join(fresh(), "a".repeat(70));
+		mkdirSync(directory);
+		const [own, other] = ["linux-6.1.sqfs", "linux-6.2.sqfs"].map((name) => join(directory, name)) as [string, string];
+		renameSync(smallImage("v1"), own);
+		await mountImage({ image: own, target });
+		// sysfs follows this; the device's own name does not.
+		renameSync(own, join(directory, "aside.sqfs"));
+		for (const path of [own, other]) renameSync(smallImage("v2"), path);
+		expect(await statTarget(target, own)).toMatchObject({ state: "stale", deleted: true });
+		expect(await statTarget(target, other)).toMatchObject({ state: "other" });
+		await umount(target);
+	});
+
 	it("sees a mount that a later one covers", async () => {
 		const parent = fresh();
 		const target = join(parent, "linux");

@@ -141,7 +141,7 @@ describe("a dry run", () => {
 		const { plan = [] } = await remove(smallRelease, { root, dryRun: true });
 		expect(plan).toEqual([
 			`save .config of ${join(src, build)} below ${path("var/lib/ksquash/kept")}`,
-			`move ${join(src, "linux")} to another build directory, or remove it`,
+			`remove ${join(src, "linux")}`,
 			`unmount ${mountPoint}`,
 			...[join(src, build), mountPoint, image, `${image}.list.gz`, `${image}.json`].map((gone) => `remove ${gone}`),
 			expect.stringMatching(/^leave .*notes\.txt: Kbuild did not make it/),
