@@ -192,9 +192,8 @@ bool mayNotOpen(const SysError& error) {
 
 // Other programs cut it off at 63, so a name of 63 bytes says nothing.
 std::string loopName(const std::string& imagePath) {
-    constexpr size_t longest = LO_NAME_SIZE - 2;
-    bool fits = imagePath.size() <= longest;
-    return fits ? imagePath : "*" + imagePath.substr(imagePath.size() - (longest - 1));
+    constexpr size_t most = LO_NAME_SIZE - 2;
+    return imagePath.size() <= most ? imagePath : "*" + imagePath.substr(imagePath.size() - (most - 1));
 }
 
 Result<LoopIdentity> loopIdentity(dev_t device) {

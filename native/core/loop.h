@@ -20,7 +20,8 @@ struct LoopDevice {
 // Attaches read-only with autoclear. `control` is /dev/loop-control, `image` an open regular file.
 Result<LoopDevice> attachLoop(int control, int image, const std::string& imagePath);
 
-// What the device itself remembers of an image's path, which has 63 bytes there: a longer one is its end, after "*".
+// What the device itself remembers of an image's path, which has 63 bytes there: a longer one is its end,
+// after "*".
 std::string loopName(const std::string& imagePath);
 
 // What a device carries. Never compare by name: "/dev/loop1" is a prefix of "/dev/loop10".

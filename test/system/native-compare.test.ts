@@ -17,7 +17,8 @@ import {
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { compareTree, listTree, removeTree, umount } from "../../src/system/native.ts";
-import { cleanUp, fresh, ownFds, ownLoops, pack, rejection, setXattr } from "./native-support.ts";
+import { setXattr } from "../support/xattr.ts";
+import { cleanUp, fresh, ownFds, ownLoops, pack, rejection } from "./native-support.ts";
 
 afterAll(cleanUp);
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { inspectImage, mountImage, umount } from "../../src/system/native.ts";
-import { cleanUp, fresh, ownFds, ownLoops, pack, patched, rejection, setXattr } from "./native-support.ts";
+import { setXattr } from "../support/xattr.ts";
+import { cleanUp, fresh, ownFds, ownLoops, pack, patched, rejection } from "./native-support.ts";
 
 afterAll(cleanUp);
 

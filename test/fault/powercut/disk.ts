@@ -1,41 +1,24 @@
 /** An ext4 on the disk of disk.cpp, what replay.cpp says of its cut points, and what must hold at each. */
 
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
-import {
-	closeSync,
-	copyFileSync,
-	existsSync,
-	fsyncSync,
-	mkdirSync,
-	mkdtempSync,
-	openSync,
-	rmSync,
-	writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
+import { cached } from "../../support/cache.ts";
 import { mountsBelow, type Scratch } from "../../support/scratch.ts";
 
-let programs: string | undefined;
-
-/** The path of disk or replay, compiled once for all tests of a file. */
+/** The path of disk or replay, compiled once. */
 export function program(name: "disk" | "replay"): string {
-	if (programs === undefined) {
-		const made = mkdtempSync(join(tmpdir(), "ksquash-powercut-"));
-		programs = made;
-		process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-	}
-	const path = join(programs, name);
-	if (!existsSync(path)) {
-		const source = join(import.meta.dirname, `${name}.cpp`);
+	const source = join(import.meta.dirname, `${name}.cpp`);
+	const header = Math.trunc(statSync(join(import.meta.dirname, "record.h")).mtimeMs);
+	const directory = cached(`powercut-${name}-${header}`, source, (to) => {
 		const fuse = name === "disk" ? ["-I/usr/include/fuse3", "-lfuse3"] : [];
 		const flags = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-D_FILE_OFFSET_BITS=64"];
-		execFileSync("c++", [...flags, "-o", path, source, ...fuse], { stdio: "pipe" });
-	}
-	return path;
+		execFileSync("c++", [...flags, "-o", join(to, name), source, ...fuse], { stdio: "pipe" });
+	});
+	return join(directory, name);
 }
 
 export interface Disk {

@@ -6,7 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setXattr } from "../../system/native-support.ts";
+import { setXattr } from "../../support/xattr.ts";
 
 export interface Mutant {
 	/** Of the base image. */
