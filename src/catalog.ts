@@ -33,6 +33,8 @@ export interface Entry {
 	manifest?: Manifest;
 	/** Why there is no manifest, e.g. "absent". */
 	manifestProblem?: string;
+	/** As in ReadManifest. */
+	manifestForeign?: true;
 	/** A tree that an interrupted pack set aside, or the rest of one. */
 	aside?: string;
 }
@@ -102,7 +104,10 @@ export async function findEntry(layout: Layout, release: string): Promise<Entry 
 	const candidates = [current, await readManifest(paths.oldManifest)];
 	const fitting = candidates.find(({ manifest }) => manifest && fits(manifest, entry.info as ImageInfo));
 	if (fitting?.manifest) entry.manifest = fitting.manifest;
-	else entry.manifestProblem = current.problem ?? "of another image (size or superblock differ)";
+	else {
+		entry.manifestProblem = current.problem ?? "of another image (size or superblock differ)";
+		if (current.foreign) entry.manifestForeign = true;
+	}
 	return entry;
 }
 

@@ -15,6 +15,9 @@ import { resolveInRoot } from "./system/native.ts";
 const PREFIX = "linux-";
 const SUFFIX = ".sqfs";
 
+/** Where root's locks are. */
+export const SYSTEM_LOCKS = "/run/ksquash";
+
 export interface Layout {
 	/** Without links; "/" by default. */
 	readonly root: string;
@@ -82,7 +85,7 @@ export async function openLayout(given = "/"): Promise<Layout> {
 		portageEnv: dirname(await below("/etc/portage/env/x")),
 		fstab: await below("/etc/fstab"),
 		modulesDir: dirname(await below("/lib/modules/x")),
-		lockDir: process.geteuid?.() === 0 ? "/run/ksquash" : `/tmp/ksquash-${process.geteuid?.()}`,
+		lockDir: process.geteuid?.() === 0 ? SYSTEM_LOCKS : `/tmp/ksquash-${process.geteuid?.()}`,
 	};
 }
 

@@ -105,6 +105,7 @@ function namedCommand([first = "", second = ""]: readonly string[]): string[] {
 /** Flags may stand before the command, as in `ksquash --root DIR mount 6.1`; without a command it is status. */
 function commandFirst(argv: readonly string[]): readonly string[] {
 	const [first] = argv;
+	if (first === "help") return [...argv.slice(1), "--help"];
 	if (first !== undefined && (!first.startsWith("-") || ["--help", "-h", "--version", "-v"].includes(first)))
 		return argv;
 	let at = 0;

@@ -108,14 +108,16 @@ const columns = [
 ];
 
 export function statusReport(
-	{ releases, leftovers, link }: Status,
+	{ releases, leftovers, underWay, link }: Status,
 	command: (words: string) => string,
 	width?: number,
 ): string[] {
+	const atWork = underWay.map((path) => `another ksquash is writing ${path}`);
 	if (releases.length === 0) {
 		return [
 			`no images here yet: ${command("install TREE|TARBALL")} makes one`,
 			...leftovers.map((path) => `left over: ${path}`),
+			...atWork,
 		];
 	}
 	const rows = releases.map(statusRow);
@@ -128,6 +130,7 @@ export function statusReport(
 		...leftovers.map(
 			(path) => `left over from interrupted work: ${path} (pack, configure, select and remove clear it away)`,
 		),
+		...atWork,
 	];
 }
 

@@ -1,13 +1,13 @@
 /**
  * The manifest beside an image: what it is, what it was made from and by what. Written once, never changed.
  *
- * Owns: its fields, reading it with a reason where it is no good, and whether it fits an image.
+ * Owns: its fields, writing it, reading it with a reason where it is no good, and whether it fits an image.
  * Leaves to others: its place (src/layout.ts). An image without one still works.
  */
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstatIfExists, readIfExists } from "../system/files.ts";
+import { lstatIfExists, readIfExists, writeFileAtomic } from "../system/files.ts";
 import type { ImageInfo } from "../system/native.ts";
 
 export const MANIFEST_VERSION = 1;
@@ -48,11 +48,11 @@ export interface Manifest {
 	};
 	/** Of the canonical list (src/system/native.ts, TreeList). */
 	content: { sha256: string; entries: number; bytes: number };
-	/** The preset's name, or "custom". */
+	/** The preset's name, "custom", or "unknown" where the first manifest was lost. */
 	preset: string;
-	/** The tool's whole argument list. */
+	/** The tool's whole argument list; empty where the first manifest was lost. */
 	arguments: string[];
-	/** Name → version: ksquash, mksquashfs, node, kernel. */
+	/** Name → version: ksquash, mksquashfs (unless the first manifest was lost), node, kernel. */
 	tools: Record<string, string>;
 	origin: Origin;
 	/** Paths of a tree that was built in which are not in the image; absent for other sources. */
@@ -65,13 +65,15 @@ export interface ReadManifest {
 	manifest?: Manifest;
 	/** Why there is none: "absent", "empty", "not JSON", … */
 	problem?: string;
+	/** What is there may be of use to somebody: a newer ksquash's, or no file at all. It is not written over. */
+	foreign?: true;
 }
 
 /** Reads and checks a manifest; what is wrong with it is a word, never an error. */
 export async function readManifest(path: string): Promise<ReadManifest> {
 	const stats = await lstatIfExists(path);
 	// A FIFO would be waited for, and a link leads to what nobody wrote for this image.
-	if (stats !== undefined && !stats.isFile()) return { problem: "no regular file" };
+	if (stats !== undefined && !stats.isFile()) return { problem: "no regular file", foreign: true };
 	const bytes = await readIfExists(path);
 	if (bytes === undefined) return { problem: "absent" };
 	if (bytes.length === 0) return { problem: "empty" };
@@ -84,7 +86,7 @@ export async function readManifest(path: string): Promise<ReadManifest> {
 	if (typeof value !== "object" || value === null) return { problem: "not a JSON object" };
 	const { manifest } = value as Partial<Manifest>;
 	if (typeof manifest !== "number") return { problem: "not a ksquash manifest" };
-	if (manifest > MANIFEST_VERSION) return { problem: `of version ${manifest}, newer than this ksquash` };
+	if (manifest > MANIFEST_VERSION) return { problem: `of version ${manifest}, newer than this ksquash`, foreign: true };
 	const wrong = firstWrong(value as Partial<Manifest>);
 	return wrong ? { problem: `field ${wrong} is missing or wrong` } : { manifest: value as Manifest };
 }
@@ -105,6 +107,11 @@ function firstWrong(value: Partial<Manifest>): string | undefined {
 		["origin.kind", origin?.kind === "tree" || origin?.kind === "tarball"],
 	];
 	return checks.find(([, good]) => !good)?.[0];
+}
+
+/** Writes the whole manifest or nothing; it is on the disk on return. */
+export async function writeManifest(path: string, manifest: Manifest): Promise<void> {
+	await writeFileAtomic(path, `${JSON.stringify(manifest, undefined, "\t")}\n`);
 }
 
 /**

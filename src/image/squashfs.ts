@@ -126,17 +126,31 @@ async function runOnTree(tools: ImageTools, request: WriteRequest, more: readonl
 	try {
 		await child.finished;
 	} catch (error) {
-		throw toolFailure(error, request.output);
+		throw refusedOptions(error, request) ?? toolFailure(error, request.output);
 	} finally {
 		stop();
 	}
 	return { tool: tools.tool, args };
 }
 
+/** mksquashfs itself says which of the caller's own options it does not take, before a page of those that it does. */
+function refusedOptions(error: unknown, { extra }: WriteRequest): KsquashError | undefined {
+	if (extra.length === 0 || !(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED")
+		return undefined;
+	const said = error.notes.find((line) =>
+		/^[\w./-]+: (?:invalid option|Unrecognised compressor option|-\S+ (?:missing|should|must|invalid))/.test(line),
+	);
+	if (said === undefined) return undefined;
+	return new KsquashError("ERR_KSQUASH_USAGE", `mksquashfs refuses ${extra.join(" ")}: ${said.replace(/^\S*: /, "")}`, {
+		hint: "mksquashfs -help lists its options; those for ksquash itself stand before the --",
+		cause: error,
+	});
+}
+
 function writeStream(tools: ImageTools, request: WriteRequest): StreamWriter {
 	const { input, finished } = openStream(tools, request);
 	const done = finished.catch((error: unknown) => {
-		throw toolFailure(error, request.output);
+		throw refusedOptions(error, request) ?? toolFailure(error, request.output);
 	});
 	done.catch(() => undefined);
 	return { input, finished: done };

@@ -119,9 +119,11 @@ async function explicitBase(
 function ownBase(kind: "tree" | "existing", { path, text }: GivenConfig, target: string): Origin {
 	const arch = otherArch(text, path, target);
 	if (arch !== undefined) {
+		const own = `--arch ${arch} builds for it (--cross names the compiler)`;
+		const other = "give the other architecture a build directory of its own with --variant NAME";
 		throw new KsquashError("ERR_KSQUASH_KCONFIG", `${path} is a config for ${arch}, and this build is for ${target}`, {
 			path,
-			hint: "give the other architecture a build directory of its own with --variant NAME, or name a base with --base",
+			hint: `${kind === "tree" ? own : other}, or name a base with --base`,
 		});
 	}
 	const what = kind === "tree" ? "it is what the tree was built with" : "it is what this build directory has";

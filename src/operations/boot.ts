@@ -24,7 +24,8 @@ import { installedHelper, placeHelper, removeHelper } from "../mount/helper-prog
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { run, which } from "../system/run.ts";
-import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { type CommonOptions, type Context, openContext } from "./context.ts";
+import { withLock } from "./locks.ts";
 
 export interface BootEnableOptions extends CommonOptions {
 	/** Found by itself when absent. */

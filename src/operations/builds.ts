@@ -1,18 +1,20 @@
 /**
  * The build directories: found by name, known as ours by their stamp.
  *
- * Owns: finding them, also behind a link that --build-dir left, each of them once. Leaves to others: what happens to
- * them.
+ * Owns: finding them, also behind a link that --build-dir left, each of them once, and whose a new one is by default.
+ * Leaves to others: what happens to them.
  */
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { findOwner, type Owner } from "../build/ownership.ts";
 import { readStamp, type Stamp } from "../build/stamp.ts";
+import { KsquashError } from "../errors.ts";
 import { buildName, type Layout, nameOfRemoved, resolveLink } from "../layout.ts";
 import { isSystemError } from "../system/failure.ts";
 import { lstatIfExists, pinDirectory, readLinkIfExists } from "../system/files.ts";
 import type { FileId } from "../system/native.ts";
+import type { Context } from "./context.ts";
 
 export interface Build {
 	/** In the source directory: the directory itself, or the first link to it. */
@@ -28,6 +30,17 @@ export interface Build {
 	owner: Owner;
 	/** undefined: it has no mark of ours. */
 	stamp: Stamp | undefined;
+}
+
+/** Where nobody is named and nobody owns it yet. Throws ERR_KSQUASH_SETTINGS where the settings name nobody. */
+export async function defaultOwner({ settings, layout }: Context): Promise<Owner> {
+	const own = process.geteuid?.() ?? 0;
+	if (settings.owner === undefined) return await findOwner(own);
+	return await findOwner(settings.owner).catch((error: unknown) => {
+		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_USAGE") throw error;
+		const path = layout.settingsFile;
+		throw new KsquashError("ERR_KSQUASH_SETTINGS", `${path}: owner: ${error.message}`, { path, cause: error });
+	});
 }
 
 /** build-REL and every build-REL-VARIANT whose stamp says REL. */

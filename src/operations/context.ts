@@ -1,19 +1,16 @@
 /**
- * What every operation starts from: layout, settings, progress, warnings and the locks of long work.
+ * What every operation starts from: layout, settings, progress and warnings.
  *
- * Owns: the options that all operations share. Leaves to others: everything that is one operation's own.
+ * Owns: the options that all operations share. Leaves to others: locks (locks.ts), and what is one operation's own.
  */
 
-import { lstat } from "node:fs/promises";
 import { release as kernelRelease } from "node:os";
 import { join } from "node:path";
-import { leftovers } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
-import { type Layout, lockPath, openLayout } from "../layout.ts";
+import { type Layout, openLayout } from "../layout.ts";
 import { readSettings, type Settings } from "../settings.ts";
-import { attempt, failure, isSystemError } from "../system/failure.ts";
-import { fileId, lstatIfExists, makeDirectory } from "../system/files.ts";
-import { addonProblem, lock, type Probe, probe, removeTree, unlock } from "../system/native.ts";
+import { attempt, failure } from "../system/failure.ts";
+import { addonProblem, type Probe, probe } from "../system/native.ts";
 import { assertOptions } from "./arguments.ts";
 
 export interface ProgressEvent {
@@ -106,71 +103,4 @@ const inSandbox: Probe = {
 function named(error: unknown, step: string): unknown {
 	if (error instanceof KsquashError && error.step === undefined) Object.assign(error, { step });
 	return error;
-}
-
-/**
- * Runs `work` while nobody else works on `key` in this source directory, whatever path leads there.
- * Throws ERR_KSQUASH_LOCKED at once when somebody does, or `waitMs` later.
- */
-export async function withLock<T>(
-	context: Context,
-	key: string,
-	work: () => Promise<T>,
-	{ waitMs = 0 }: { waitMs?: number } = {},
-): Promise<T> {
-	const token = await takeLock(context.layout, key, waitMs);
-	if (token === undefined) {
-		throw new KsquashError("ERR_KSQUASH_LOCKED", `another ksquash works on ${key}`);
-	}
-	try {
-		return await work();
-	} catch (error) {
-		await tellWhatStays(context, key);
-		throw failure(error, `work on ${key}`);
-	} finally {
-		await unlock(token);
-	}
-}
-
-/** Of temporary files, those that failed work could not take away: on a disk that died every undo fails, too. */
-async function tellWhatStays(context: Context, key: string): Promise<void> {
-	// A failed look never hides the first error.
-	const left = await leftovers(context.layout).catch(() => []);
-	for (const { path } of left.filter((one) => one.key === key)) {
-		context.warn(`${path} stays: it could not be removed; the next run will`);
-	}
-}
-
-/** Temporary files whose writer is gone: its lock is free. Called before the own locks are taken. */
-export async function removeLeftovers(context: Context): Promise<void> {
-	for (const { path, key } of await leftovers(context.layout)) {
-		const token = await takeLock(context.layout, key, 0);
-		if (token === undefined) continue;
-		try {
-			// A scratch directory is one of them.
-			if ((await lstatIfExists(path)) !== undefined) await attempt(`remove ${path}`, removeTree({ path }));
-			context.warn(`removed ${path}, which an interrupted run had left`);
-		} finally {
-			await unlock(token);
-		}
-	}
-}
-
-/** The token, or undefined when somebody holds the lock. */
-async function takeLock(layout: Layout, key: string, waitMs: number): Promise<number | undefined> {
-	await attempt(`make ${layout.lockDir}`, makeDirectory(layout.lockDir));
-	const directory = await lstat(layout.lockDir);
-	if (!directory.isDirectory() || directory.uid !== process.geteuid?.()) {
-		throw new KsquashError("ERR_KSQUASH_PRIVILEGE", `${layout.lockDir} is not this user's directory`, {
-			hint: `remove ${layout.lockDir} and try again`,
-		});
-	}
-	await attempt(`make ${layout.sourceDir}`, makeDirectory(layout.sourceDir));
-	const id = fileId(await lstat(layout.sourceDir, { bigint: true }));
-	try {
-		return await lock(lockPath(layout, id, key), waitMs);
-	} catch (error) {
-		if (isSystemError(error) && (error.code === "EWOULDBLOCK" || error.code === "EAGAIN")) return undefined;
-		throw failure(error, `lock ${key}`);
-	}
 }

@@ -20,7 +20,8 @@ import {
 import { attempt } from "../system/failure.ts";
 import { ownPackage } from "../system/package.ts";
 import { run } from "../system/run.ts";
-import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { type CommonOptions, type Context, openContext } from "./context.ts";
+import { withLock } from "./locks.ts";
 
 export interface HelperInstallOptions extends CommonOptions {
 	/** Names or numbers of users who may mount and unmount every release's image. */

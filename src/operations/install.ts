@@ -4,11 +4,15 @@
  * Owns: that what can be found out is said before the long work, and what to do when a later step fails.
  */
 
+import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { findBase } from "../kconfig/origins.ts";
+import { readConfigFile } from "../kconfig/read.ts";
 import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { ksquashCommand, shellWord } from "../system/command-line.ts";
+import { lstatIfExists } from "../system/files.ts";
 import { inspectImage, statTarget } from "../system/native.ts";
 import { type ConfigureOptions, type ConfigureResult, configure } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
@@ -77,6 +81,7 @@ async function checkFirst(context: Context, source: Source, options: InstallOpti
 	const release = unknown ? options.release : source.release;
 	const tree = source.kind === "tree" ? source.tree.path : undefined;
 	await checkOptions(context, options, { release, source: tree });
+	if (tree !== undefined && options.adopt && options.base === undefined) await assertOwnArch(tree, options);
 	// Where the tree gives way to its image, that is mounted between two renames: by this process itself.
 	if (source.kind === "tree" && source.fate === "replace") await chooseMounter(context.probe);
 	else if (!staysInPlace(context, source)) await mounterFor(context, options);
@@ -87,6 +92,13 @@ async function checkFirst(context: Context, source: Source, options: InstallOpti
 	const { mountPoint, image } = releasePaths(context.layout, release);
 	const { state } = await statTarget(mountPoint, image);
 	if (state === "mounted" || state === "stale") await assertUnused(mountPoint);
+}
+
+/** An adopted .config becomes the base: one for another architecture would stop configure when the tree is gone. */
+async function assertOwnArch(tree: string, { arch, signal }: InstallOptions): Promise<void> {
+	const path = join(tree, ".config");
+	if ((await lstatIfExists(path)) === undefined) return;
+	await findBase({ tree: { path, text: await readConfigFile(path, { signal }) }, arch });
 }
 
 /** The tree stands where its image would be mounted, and nobody asked for its removal. */
@@ -116,7 +128,7 @@ async function goOn<T>(
 		const done = { mount: "packed", configure: "packed and mounted", select: "packed, mounted and configured" };
 		const rest = ["mount", "configure", "select"].slice(["mount", "configure", "select"].indexOf(next));
 		const words = {
-			mount: [],
+			mount: options.fuse === undefined ? [] : ["--fuse", options.fuse],
 			configure: configureWords(options),
 			select: options.variant === undefined ? [] : ["--variant", options.variant],
 		};

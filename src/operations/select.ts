@@ -11,8 +11,9 @@ import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
 import { findBuilds, isCalled } from "./builds.ts";
-import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "./context.ts";
+import { type CommonOptions, type Context, openContext } from "./context.ts";
 import { isOwnLink } from "./link.ts";
+import { removeLeftovers, withLock } from "./locks.ts";
 import { LOCK_WAIT_MS } from "./mounted.ts";
 
 export interface SelectOptions extends CommonOptions {
@@ -66,7 +67,7 @@ async function judge(context: Context, release: string, options: SelectOptions):
 		if (options.onlyOwn) return { ...result, left };
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${left}: it stays`, { path: layout.link });
 	}
-	await assertBuild(context, release, target);
+	await assertBuild(context, release, options.variant);
 	const now = await readLinkIfExists(layout.link);
 	if (now === target) return result;
 	if (options.onlyOwn && now !== undefined && !(await isOwnLink(layout, now))) {
@@ -75,10 +76,11 @@ async function judge(context: Context, release: string, options: SelectOptions):
 	return { ...result, moved: true };
 }
 
-async function assertBuild({ layout }: Context, release: string, name: string): Promise<void> {
+async function assertBuild({ layout }: Context, release: string, variant: string | undefined): Promise<void> {
+	const name = buildName(release, variant);
 	const build = (await findBuilds(layout, release)).find((found) => isCalled(found, name));
 	if (build?.stamp !== undefined) return;
-	const hint = `make it with: ${ksquashCommand(`configure ${release}`, layout.root)}`;
+	const hint = `make it with: ${ksquashCommand(`configure ${release}${variant === undefined ? "" : ` --variant ${variant}`}`, layout.root)}`;
 	if ((await lstatIfExists(join(layout.sourceDir, name))) === undefined) {
 		const why = `${release} has no build directory: there is no ${name}`;
 		throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint });

@@ -14,6 +14,7 @@ import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.t
 import { statTarget, type TargetStatus } from "../system/native.ts";
 import { type Build, buildsOf, findAllBuilds, followLink } from "./builds.ts";
 import { type CommonOptions, openContext } from "./context.ts";
+import { isLocked } from "./locks.ts";
 import { rescue, staleness } from "./mounted.ts";
 
 export interface ReleaseStatus {
@@ -48,6 +49,8 @@ export interface Status {
 	link?: string;
 	/** Files that interrupted work left. */
 	leftovers: string[];
+	/** Temporary files of another ksquash that is at work now. */
+	underWay: string[];
 }
 
 interface Surroundings {
@@ -77,8 +80,11 @@ export async function status(options: CommonOptions = {}): Promise<Status> {
 		...others.map(async (release) => await describeRest(releasePaths(layout, release), around)),
 	];
 	const releases = (await Promise.all(rows)).toSorted((a, b) => byRelease(a.release, b.release));
-	const left = (await leftovers(layout)).map(({ path }) => path);
-	return { root: layout.root, releases, ...(link === undefined ? {} : { link }), leftovers: left };
+	const left: Record<"leftovers" | "underWay", string[]> = { leftovers: [], underWay: [] };
+	for (const { path, key } of await leftovers(layout)) {
+		left[(await isLocked(layout, key)) ? "underWay" : "leftovers"].push(path);
+	}
+	return { root: layout.root, releases, ...(link === undefined ? {} : { link }), ...left };
 }
 
 async function describe(entry: Entry, around: Surroundings): Promise<ReleaseStatus> {

@@ -13,7 +13,8 @@ import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists } from "../system/files.ts";
 import { reload } from "./boot.ts";
-import { type CommonOptions, type Context, openContext, withLock } from "./context.ts";
+import { type CommonOptions, type Context, openContext } from "./context.ts";
+import { withLock } from "./locks.ts";
 import { portageUninstall } from "./portage/index.ts";
 import { status } from "./status.ts";
 

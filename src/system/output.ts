@@ -25,6 +25,8 @@ export class Output {
 	readonly #onLine: LineSink | undefined;
 	readonly #chunks: Buffer[] = [];
 	readonly #lines: string[] = [];
+	/** Of stderr: what went wrong first. The last lines may be a page of usage. */
+	#first: string | undefined;
 	#size = 0;
 	#heard = 0;
 
@@ -85,6 +87,12 @@ export class Output {
 		child.stderr?.destroy();
 	}
 
+	/** For a person: the last lines, and the first of stderr where it is not among them. */
+	said(): string[] {
+		if (this.#first === undefined || this.lastLines.includes(this.#first)) return this.lastLines;
+		return [this.#first, "…", ...this.lastLines];
+	}
+
 	result(status: number): RunResult {
 		return { status, stdout: Buffer.concat(this.#chunks), lines: this.#lines, lastLines: [...this.lastLines] };
 	}
@@ -100,6 +108,7 @@ export class Output {
 	}
 
 	#line(line: string, name: "stdout" | "stderr"): void {
+		if (name === "stderr") this.#first ??= line;
 		this.lastLines.push(line);
 		if (this.lastLines.length > LAST_LINES) this.lastLines.shift();
 		if (this.#mode === "collect") {

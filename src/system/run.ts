@@ -192,7 +192,7 @@ function feed(child: ChildProcess, input: RunOptions["input"], fail: (error: unk
 }
 
 function failed(command: string, what: string, output: Output, cause?: unknown): KsquashError {
-	const notes = output.lastLines;
+	const notes = output.said();
 	return new KsquashError("ERR_KSQUASH_TOOL_FAILED", `${command} ${what}`, {
 		notes,
 		...(notes.length === 0 ? { hint: "it printed nothing" } : {}),

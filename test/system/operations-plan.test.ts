@@ -171,7 +171,7 @@ describe("pack of what is packed already", () => {
 		expect(await pack(smallRelease, { root })).toMatchObject({ already: true, source: "absent" });
 		const warnings: string[] = [];
 		await pack(smallRelease, { root, preset: "smallest", onWarning: (line) => warnings.push(line) });
-		expect(warnings).toEqual([expect.stringContaining("--replace with its tarball")]);
+		expect(warnings).toEqual([expect.stringContaining("--replace, with its tarball or tree, packs it anew")]);
 	});
 
 	it("takes no mount of another file system for its own", async () => {

@@ -34,6 +34,7 @@ const shared = [
 	"inputs",
 	"keep",
 	"link",
+	"locks",
 	"many",
 	"mounted",
 	"without-addon",

@@ -14,7 +14,7 @@ import { KsquashError } from "../../errors.ts";
 import { buildName, releasePaths } from "../../layout.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
-import { followLink, isBelowRoot } from "../builds.ts";
+import { defaultOwner, followLink, isBelowRoot } from "../builds.ts";
 import type { Context } from "../context.ts";
 import type { ConfigureOptions } from "./options.ts";
 
@@ -63,6 +63,14 @@ async function locate(
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${usual} is a link to ${target}, which leads nowhere`);
 	}
 	const path = await named(layout, buildDir);
+	if (path === usual && target === undefined) return { path };
+	if (dirname(path) === layout.sourceDir && basename(path).startsWith("build-")) {
+		const why = `${path} is the usual place of another build directory: this one, of ${release}, would be taken for it`;
+		throw new KsquashError("ERR_KSQUASH_USAGE", why, {
+			path,
+			hint: "--variant NAME gives it a usual place of its own",
+		});
+	}
 	const elsewhere = target !== undefined && (await followLink(layout, target)) !== path;
 	if (elsewhere || (target === undefined && (await lstatIfExists(usual)) !== undefined)) {
 		const why = `${release} has a build directory already: ${target === undefined ? usual : `${usual} → ${target}`}`;
@@ -86,11 +94,10 @@ async function named(layout: Context["layout"], buildDir: string): Promise<strin
  * Root's default is the settings' owner or root, never the user whose directory it is: his files would run as whoever
  * he is. Another caller can only be the directory's owner.
  */
-async function chooseOwner({ settings }: Context, path: string, options: ConfigureOptions): Promise<Owner> {
+async function chooseOwner(context: Context, path: string, options: ConfigureOptions): Promise<Owner> {
 	if (options.owner !== undefined) return await findOwner(options.owner);
-	const own = process.geteuid?.() ?? 0;
-	const there = own === 0 ? undefined : await ownerOf(path);
-	return await findOwner(there?.uid ?? settings.owner ?? own);
+	const there = process.geteuid?.() === 0 ? undefined : await ownerOf(path);
+	return there === undefined ? await defaultOwner(context) : await findOwner(there.uid);
 }
 
 async function assertOwnDirectory(path: string, owner: Owner): Promise<void> {

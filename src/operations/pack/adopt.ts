@@ -20,8 +20,9 @@ import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
 import type { NativePath } from "../../system/native.ts";
-import { followLink } from "../builds.ts";
-import { type Context, withLock } from "../context.ts";
+import { defaultOwner, followLink } from "../builds.ts";
+import type { Context } from "../context.ts";
+import { withLock } from "../locks.ts";
 
 export interface AdoptOptions {
 	/** Take a tree that was built in: its config and keys go to the build directory, generated files stay out. */
@@ -65,7 +66,7 @@ export async function saveAdoption(
 	options: AdoptOptions,
 ): Promise<void> {
 	if (adoption.valuable.length === 0) return;
-	const owner = await findOwner(options.owner ?? context.settings.owner ?? process.geteuid?.() ?? 0);
+	const owner = await ownerFor(context, options);
 	const path = await buildDirectory(context, paths, options);
 	await withLock(context, buildKey(buildName(paths.release, options.variant)), async () => {
 		await context.step("adopt", `copy ${adoption.valuable.join(", ")} to ${path}`, async () => {
@@ -102,11 +103,19 @@ async function buildDirectory(
 	return (target === undefined ? undefined : await followLink(layout, target)) ?? usual;
 }
 
+async function ownerFor(context: Context, { owner }: AdoptOptions): Promise<Owner> {
+	return owner === undefined ? await defaultOwner(context) : await findOwner(owner);
+}
+
 /** For an owner other than root only files of his own: he could put a link to another's in the place of one. */
 async function readFrom(tree: KernelTree, name: string, owner: Owner | undefined): Promise<Buffer> {
 	const { uid } = await attempt(`look at ${name}`, lstat(join(tree.path, name)));
 	const reader = owner === undefined || owner.uid === 0 ? { ...(owner ?? NOBODY), uid } : owner;
-	const bytes = await readOwned(tree.path, name, reader);
+	const bytes = await readOwned(tree.path, name, reader).catch((error: unknown) => {
+		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_FOREIGN_OWNER") throw error;
+		const hint = `leave --owner ${reader.name} out and chown the build directory afterwards; or chown ${reader.name} ${join(tree.path, name)}`;
+		throw error.with({ hint });
+	});
 	if (bytes !== undefined) return bytes;
 	throw new KsquashError("ERR_KSQUASH_CHANGED", `${join(tree.path, name)} went away while it was read`);
 }
@@ -144,14 +153,16 @@ function hash(bytes: Buffer): string {
 	return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** For a dry run. */
+/** For a dry run: what would be done, or the error that it would end with. */
 export async function adoptionSteps(
 	context: Context,
-	adoption: Adoption,
+	tree: KernelTree,
 	paths: ReleasePaths,
 	options: AdoptOptions,
 ): Promise<string[]> {
-	const { valuable, generated, strange } = adoption;
+	const { valuable, generated, strange } = await surveyAdoption(tree);
+	const owner = await ownerFor(context, options);
+	for (const name of valuable) await readFrom(tree, name, owner);
 	const named = (files: readonly NativePath[]): string => files.map(escapeNative).join(", ");
 	return [
 		...(valuable.length > 0 ? [`copy ${named(valuable)} to ${await buildDirectory(context, paths, options)}`] : []),

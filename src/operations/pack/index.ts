@@ -5,7 +5,7 @@
  * Leaves to others: the ways (tree.ts, tarball.ts) and the plan of a dry run (plan.ts).
  */
 
-import { type Entry, findEntry } from "../../catalog.ts";
+import { findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import type { ImageTools } from "../../image/format.ts";
 import { formats } from "../../image/formats.ts";
@@ -14,9 +14,10 @@ import { mountProblem } from "../../mount/mounter.ts";
 import { readPatches } from "../../source/patch.ts";
 import { missingProgram, which } from "../../system/run.ts";
 import { finishReplacement, isAnythingAside } from "../aside.ts";
-import { type Context, openContext, removeLeftovers, withLock } from "../context.ts";
+import { type Context, openContext } from "../context.ts";
 import { decompressorProblem } from "../decompressors.ts";
-import { assertGood, describe, type Job, type PackResult } from "./job.ts";
+import { removeLeftovers, withLock } from "../locks.ts";
+import { assertGood, describe, type Job, type PackResult, warnOfOtherWishes } from "./job.ts";
 import { type PackOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { assertPatchable, packPatchedTree } from "./patched.ts";
 import { plan } from "./plan.ts";
@@ -63,7 +64,8 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 		const key = releasePaths(context.layout, opened.release).name;
 		return await withLock(context, key, async () => await packTree(job, opened));
 	}
-	return await withLock(context, tarballKey(opened.tarball.id), async () => await packTarball(job, opened));
+	const { id, path: what } = opened.tarball;
+	return await withLock(context, tarballKey(id), async () => await packTarball(job, opened), { what });
 }
 
 /** Throws where the image is for this machine and its kernel lacks the compressor; otherwise that only rules a mount out. */
@@ -111,10 +113,4 @@ function assertNothingAsked(packed: string, { replace, release, patches }: PackO
 	throw new KsquashError("ERR_KSQUASH_USAGE", why, {
 		hint: `give the tarball, or another copy of the tree; without ${asked} the command goes on from there`,
 	});
-}
-
-function warnOfOtherWishes({ context, options, resolved }: Job, { release, manifest }: Entry): void {
-	const asked = [options.preset, options.compressor, options.blockSize].some((wish) => wish !== undefined);
-	if (!asked || manifest === undefined || manifest.preset === resolved.preset) return;
-	context.warn(`${release} stays as it was packed (${manifest.preset}): --replace with its tarball packs it anew`);
 }

@@ -8,12 +8,13 @@ import { type Entry, findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import type { ImageFormat, ImageTools } from "../../image/format.ts";
 import type { Origin } from "../../image/manifest.ts";
+import type { Proof } from "../../image/proof.ts";
 import { type ReleasePaths, releasePaths } from "../../layout.ts";
 import type { Patch } from "../../source/patch.ts";
 import type { Context } from "../context.ts";
-import { makeManifest } from "./manifest.ts";
+import { makeManifest, restoreManifest } from "./manifest.ts";
 import type { PackOptions, ResolvedOptions } from "./options.ts";
-import { publish } from "./publish.ts";
+import { publish, publishManifest } from "./publish.ts";
 import type { Trust } from "./trust.ts";
 import type { WrittenImage } from "./write.ts";
 
@@ -57,12 +58,58 @@ export async function put(job: Job, paths: ReleasePaths, written: WrittenImage, 
 	});
 }
 
+/** An image that was there already, and was proved equal to the source: what is said of it, and the manifest that it lost. */
+export async function keepEntry(
+	job: Job,
+	entry: Entry,
+	proof: Proof,
+	origin: Origin,
+	leftOut: number | undefined = undefined,
+): Promise<void> {
+	warnOfOtherWishes(job, entry);
+	const { paths, info, manifestProblem, manifestForeign } = entry;
+	if (info === undefined || manifestProblem === undefined || manifestForeign) return;
+	const { context } = job;
+	await context.step(
+		"publish",
+		`write the manifest of ${paths.image}, which has none (${manifestProblem})`,
+		async () => {
+			await publishManifest(
+				paths,
+				await restoreManifest(entry.release, paths.image, { info, proof, origin, leftOut }, context.signal),
+				proof,
+			);
+		},
+	);
+}
+
 export function assertGood(entry: Entry): void {
 	if (entry.imageProblem === undefined) return;
 	throw new KsquashError(
 		"ERR_KSQUASH_EXISTS",
 		`${entry.paths.image} is there, and is no good image: ${entry.imageProblem}`,
 	);
+}
+
+/** What was asked of the compression does not change an image that is there: that is said, where it is otherwise packed. */
+export function warnOfOtherWishes(
+	{ context, format, options, resolved }: Job,
+	{ release, info, manifest }: Entry,
+): void {
+	const { preset, compressor, blockSize, toolOptions = [] } = options;
+	const asked = [preset, compressor, blockSize, options.format].some((wish) => wish !== undefined);
+	if (info === undefined || (!asked && toolOptions.length === 0)) return;
+	const { compression } = resolved;
+	if (resolved.preset !== "custom" && manifest?.preset === resolved.preset && info.format === format.name) return;
+	const told = manifest?.arguments ?? [];
+	const alike =
+		info.format === format.name &&
+		info.compressor === compression.compressor &&
+		info.blockSize === compression.blockSize &&
+		(told.length === 0 || [...compression.options, ...toolOptions].every((word) => told.includes(word)));
+	if (alike) return;
+	const is = `${info.format}, ${info.compressor}, blocks of ${info.blockSize >> 10}K`;
+	context.warn(`${release} stays as it was packed (${is}): --replace, with its tarball or tree, packs it anew`);
 }
 
 export function otherContent(error: unknown, entry: Entry, from: string): unknown {

@@ -19,7 +19,8 @@ import { temporaryName } from "../../system/files.ts";
 import { contentHash, diffLists, newestTime } from "../../system/list.ts";
 import { listTree, removeTree, type TreeList } from "../../system/native.ts";
 import { copyTree, untar } from "../../system/untar.ts";
-import { type Context, withLock } from "../context.ts";
+import type { Context } from "../context.ts";
+import { withLock } from "../locks.ts";
 import type { Job, PackResult } from "./job.ts";
 import { assertSpace, type PackOptions, SCRATCH_RATIO } from "./options.ts";
 import { settleImage } from "./settle.ts";
@@ -58,7 +59,7 @@ function assertElsewhere(layout: Layout, tree: KernelTree, release: string): voi
 export async function packPatchedTree(job: Job, { tree }: Extract<Source, { kind: "tree" }>): Promise<PackResult> {
 	const { context, resolved, patches, options } = job;
 	const key = tarballKey(tree.id);
-	return await withLock(context, key, async () => {
+	const work = async (): Promise<PackResult> => {
 		const { signal } = context;
 		const list = await context.step("read", `read ${tree.path}`, async (tick) => {
 			const onProgress = ({ bytes }: { bytes: number }): void => tick({ done: bytes, unit: "bytes" });
@@ -85,7 +86,8 @@ export async function packPatchedTree(job: Job, { tree }: Extract<Source, { kind
 			const origin = { kind: "tree" as const, path: tree.path };
 			return await settleImage(job, written, origin, async () => ({ source: "kept" }));
 		});
-	});
+	};
+	return await withLock(context, key, work, { what: tree.path });
 }
 
 /** A tarball into files. */

@@ -7,7 +7,7 @@ import { type ReleasePaths, releasePaths } from "../../layout.ts";
 import { lstatIfExists } from "../../system/files.ts";
 import { assertCompletable, assertNothingAside } from "../aside.ts";
 import type { Context } from "../context.ts";
-import { adoptionSteps, surveyAdoption } from "./adopt.ts";
+import { adoptionSteps } from "./adopt.ts";
 import { assertGood, describe, type Job, type PackResult } from "./job.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertIdle } from "./replace.ts";
@@ -60,9 +60,7 @@ async function treeSteps(
 		return [...patching(job, tree.path), write(job, `the patched ${given}`, target), prove];
 	}
 	const entry = await findEntry(job.context.layout, release);
-	const steps = job.options.adopt
-		? await adoptionSteps(job.context, await surveyAdoption(tree), paths, job.options)
-		: [];
+	const steps = job.options.adopt ? await adoptionSteps(job.context, tree, paths, job.options) : [];
 	if (entry === undefined || job.options.replace) steps.push(write(job, given, paths.image), prove);
 	else {
 		assertGood(entry);

@@ -9,10 +9,10 @@ import { link, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { writeContentList } from "../../image/content-list.ts";
-import { fileSha256, type Manifest, readManifest } from "../../image/manifest.ts";
+import { fileSha256, type Manifest, readManifest, writeManifest } from "../../image/manifest.ts";
 import type { ReleasePaths } from "../../layout.ts";
 import { attempt, isSystemError } from "../../system/failure.ts";
-import { fsyncPath, lstatIfExists, unlinkIfExists, writeFileAtomic } from "../../system/files.ts";
+import { fsyncPath, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
 import { renameNew, type TreeList } from "../../system/native.ts";
 
 /**
@@ -26,7 +26,6 @@ export async function publish(
 	{ manifest, list }: { manifest: Manifest; list: TreeList },
 	replace: boolean,
 ): Promise<void> {
-	const text = `${JSON.stringify(manifest, undefined, "\t")}\n`;
 	const there = (await lstatIfExists(paths.image)) !== undefined;
 	if (there && !replace) throw exists(paths.image);
 	const writeList = async (): Promise<void> => await attempt(`write ${paths.list}`, writeContentList(paths.list, list));
@@ -34,7 +33,7 @@ export async function publish(
 		// Before the image, so that none is without it; but one that is there keeps its own until it goes.
 		if (!there) await writeList();
 		if (there) await attempt(`keep ${paths.image} until the new image is safe`, keepOld(paths));
-		await attempt(`write ${paths.manifest}`, writeFileAtomic(paths.manifest, text));
+		await attempt(`write ${paths.manifest}`, writeManifest(paths.manifest, manifest));
 		if (there) await attempt(`replace ${paths.image}`, rename(temporary, paths.image));
 		else await attempt(`name the image ${paths.image}`, named(temporary, paths.image));
 	} catch (error) {
@@ -45,6 +44,12 @@ export async function publish(
 	await attempt(`write ${dirname(paths.image)} to the disk`, fsyncPath(dirname(paths.image)));
 	if (there) await writeList();
 	await dropOld(paths);
+}
+
+/** For an image that is in its place and lost its manifest. The list first: a manifest is never without it. */
+export async function publishManifest(paths: ReleasePaths, manifest: Manifest, list: TreeList): Promise<void> {
+	await attempt(`write ${paths.list}`, writeContentList(paths.list, list));
+	await attempt(`write ${paths.manifest}`, writeManifest(paths.manifest, manifest));
 }
 
 async function unlinkAll(...files: string[]): Promise<void> {

@@ -10,9 +10,9 @@ import type { Origin } from "../../image/manifest.ts";
 import { type Proof, proveList } from "../../image/proof.ts";
 import { releasePaths } from "../../layout.ts";
 import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../aside.ts";
-import { withLock } from "../context.ts";
+import { withLock } from "../locks.ts";
 import { LOCK_WAIT_MS } from "../mounted.ts";
-import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
+import { assertGood, describe, type Job, keepEntry, otherContent, type PackResult, put } from "./job.ts";
 import { settlePair } from "./publish.ts";
 import type { WrittenImage } from "./write.ts";
 
@@ -31,8 +31,10 @@ export async function settleImage(
 		if (options.replace) assertNotNeeded(left, paths);
 		const entry = await findEntry(context.layout, written.release);
 		const already = entry !== undefined && !options.replace;
-		if (already) await assertSameContent(job, entry, written.proof, origin.path);
-		else await put(job, paths, written, origin);
+		if (already) {
+			const proof = await assertSameContent(job, entry, written.proof, origin.path);
+			await keepEntry(job, entry, proof, { ...origin, ...written.origin });
+		} else await put(job, paths, written, origin);
 		const gone = await dispose();
 		return await describe(context, written.release, { already, kept: [], ...gone });
 	};
@@ -45,9 +47,9 @@ async function assertSameContent(
 	entry: Entry,
 	source: Proof,
 	from: string,
-): Promise<void> {
+): Promise<Proof> {
 	assertGood(entry);
-	await context.step("prove", `compare the image that is there with ${from}`, async () => {
+	return await context.step("prove", `compare the image that is there with ${from}`, async () => {
 		// It may have been written a second ago, by whomever, and the tarball may go.
 		await ensureOnDisk(entry.paths);
 		const request = {
@@ -58,7 +60,7 @@ async function assertSameContent(
 			mountable,
 			signal: context.signal,
 		};
-		await proveList(request).catch((error: unknown) => {
+		return await proveList(request).catch((error: unknown) => {
 			throw otherContent(error, entry, from);
 		});
 	});

@@ -11,8 +11,8 @@ import { tarballKey, temporaryImage } from "../../layout.ts";
 import { assertSha256, type Tarball } from "../../source/tarball.ts";
 import { attempt } from "../../system/failure.ts";
 import { fileId, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
-import { withLock } from "../context.ts";
-import { describe, type Job, type PackResult } from "./job.ts";
+import { withLock } from "../locks.ts";
+import { describe, type Job, type PackResult, warnOfOtherWishes } from "./job.ts";
 import { assertSpace, SCRATCH_RATIO } from "./options.ts";
 import { extraction, writePatched } from "./patched.ts";
 import { settlePair } from "./publish.ts";
@@ -28,6 +28,7 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 	const known = fresh ? undefined : await packedFrom(job, tarball);
 	if (known !== undefined) {
 		await withLock(context, known.paths.name, async () => await settlePair(known.paths, context.signal));
+		warnOfOtherWishes(job, known);
 		const gone = await disposeTarball(source);
 		return await describe(context, known.release, { already: true, kept: [], ...gone });
 	}

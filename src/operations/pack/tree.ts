@@ -16,7 +16,7 @@ import { escapeNative } from "../../system/list.ts";
 import { listTree, type NativePath, statTarget } from "../../system/native.ts";
 import { assertNothingAside, assertNotNeeded, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
 import { type Adoption, assertSaved, saveAdoption, surveyAdoption } from "./adopt.ts";
-import { assertGood, describe, type Job, otherContent, type PackResult, put } from "./job.ts";
+import { assertGood, describe, type Job, keepEntry, otherContent, type PackResult, put } from "./job.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertSpace } from "./options.ts";
 import { warnIfPortages } from "./owned.ts";
@@ -66,6 +66,7 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 			await assertSameTree(tree);
 			return result;
 		});
+		await keepEntry(job, entry, proof, { kind: "tree", path: tree.path }, without?.length);
 	} else {
 		const count = { tree: tree.path, exclude: VERSION_CONTROL, content: false, signal: context.signal };
 		const size = await attempt(`read ${tree.path}`, listTree(count));

@@ -15,8 +15,9 @@ import type { Settings } from "../../settings.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../../system/files.ts";
 import { assertTexts } from "../arguments.ts";
-import { type CommonOptions, type Context, openContext, withLock } from "../context.ts";
+import { type CommonOptions, type Context, openContext } from "../context.ts";
 import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../hooks.ts";
+import { withLock } from "../locks.ts";
 import { adoptOld } from "./migrate.ts";
 
 export type { PortageStatus } from "../hooks.ts";

@@ -14,8 +14,9 @@ import { buildKey, buildName } from "../../layout.ts";
 import { ownerOf } from "../../portage/packages.ts";
 import { ksquashCommand } from "../../system/command-line.ts";
 import { type Build, buildsOf, findAllBuilds, isBelowRoot } from "../builds.ts";
-import { type Context, withLock } from "../context.ts";
+import type { Context } from "../context.ts";
 import { oldScripts } from "../hooks.ts";
+import { withLock } from "../locks.ts";
 
 export interface Migration {
 	/** What was done (with dryRun: what would be). */

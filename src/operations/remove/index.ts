@@ -13,9 +13,10 @@ import { readLinkIfExists, removeEmptyDirectory, unlinkIfExists } from "../../sy
 import { statTarget } from "../../system/native.ts";
 import { assertNotNeeded, finishReplacement } from "../aside.ts";
 import { findBuilds } from "../builds.ts";
-import { type CommonOptions, type Context, openContext, removeLeftovers, withLock } from "../context.ts";
+import { type CommonOptions, type Context, openContext } from "../context.ts";
 import { keep } from "../keep.ts";
 import { unselect } from "../link.ts";
+import { removeLeftovers, withLock } from "../locks.ts";
 import { LOCK_WAIT_MS, mounterFor, ownMount } from "../mounted.ts";
 import { closeAll, type OpenedBuild, openBuilds, type RemovedBuild, removeBuild } from "./build.ts";
 import { withLinks } from "./links.ts";
