@@ -1,7 +1,8 @@
 /** What the fault tests share: ksquash under strace, or in a namespace where a program is another, and what must hold after it. */
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { cliPath } from "../support/cli.ts";
@@ -182,8 +183,8 @@ export function same(directory: string, expected: Content): boolean {
 /** Read by the kernel through a mount of our own, then by unmounting it. */
 export function imageHolds(image: string, expected: Content): boolean {
 	if (!existsSync(image)) return false;
-	const at = `${image}.look`;
-	mkdirSync(at);
+	// Not beside the image: a disk whose writes are recorded would have it among the command's own.
+	const at = mkdtempSync(join(tmpdir(), "ksquash-look-"));
 	try {
 		execFileSync("mount", ["-t", "squashfs", "-o", "loop,ro", image, at], { stdio: "ignore" });
 	} catch {
