@@ -12,14 +12,41 @@ namespace {
 
 constexpr uint64_t runBytes = uint64_t{2} << 20U;
 constexpr size_t runFiles = 64;
-constexpr size_t queueLength = 16;
+// A kernel's file has 17 KB: some 16 MB in a stretch, whose ends cost a fragment of at most 1 MB.
+constexpr size_t runsOfStretch = 16;
+// Their directories stay open: as many at most as without stretches, or descriptors run out.
+constexpr size_t directoriesOfStretch = 256;
+constexpr size_t queuedRuns = 16;
+constexpr size_t queuedStretches = 2;
 // Two: one waits for the decompressor while the other copies. More would push fragments out of the cache.
-constexpr unsigned imageReaders = 2;
+constexpr unsigned readersOfView = 2;
+
+// How many items from the first on are held at once: a large file goes alone.
+size_t runLength(Run items) {
+    uint64_t bytes = 0;
+    size_t count = 0;
+    while (count < items.size() && count < runFiles && bytes < runBytes) {
+        uint64_t size = items[count].entry->listed().size;
+        if (count > 0 && (size > largeFile || bytes + size > runBytes + largeFile)) {
+            break;
+        }
+        bytes += size;
+        ++count;
+    }
+    return count;
+}
 
 } // namespace
 
-ContentReaders::ContentReaders(unsigned jobs, bool imageXattrs, const Control& control, ContentSink& sink)
-    : imageXattrs_(imageXattrs), control_(control), sink_(sink), imageGate_(imageReaders) {
+ContentReaders::View::View(int from) : root(from), gate(readersOfView) {}
+
+ContentReaders::ContentReaders(unsigned jobs, bool imageXattrs, std::span<const int> views,
+                               const Control& control, ContentSink& sink)
+    : imageXattrs_(imageXattrs), control_(control), sink_(sink) {
+    views_.emplace_back(-1);
+    for (int root : views) {
+        views_.emplace_back(root);
+    }
     crew_ = new Crew(jobs > 1 ? jobs - 1 : 0, work, this);
 }
 
@@ -28,19 +55,18 @@ ContentReaders::~ContentReaders() {
 }
 
 void ContentReaders::add(Entry& entry, OpenDirectory& directory, const std::string& name) {
-    uint64_t size = entry.listed().size;
-    if (size > largeFile || nextBytes_ + size > runBytes + largeFile) {
-        pushRun();
-    }
     directory.hold();
+    nextDirectories_ += next_.empty() || next_.back().directory != &directory ? 1 : 0;
     next_.push_back(ContentItem{&entry, &directory, name});
-    nextBytes_ += size;
-    if (nextBytes_ >= runBytes || next_.size() >= runFiles) {
-        pushRun();
+    nextBytes_ += entry.listed().size;
+    const size_t runs = several() ? runsOfStretch : 1;
+    if (nextBytes_ >= runs * runBytes || next_.size() >= runs * runFiles ||
+        nextDirectories_ >= directoriesOfStretch) {
+        pushStretch();
     }
 }
 
-void ContentReaders::pushRun() {
+void ContentReaders::pushStretch() {
     if (next_.empty()) {
         return;
     }
@@ -48,18 +74,19 @@ void ContentReaders::pushRun() {
     {
         Locked locked(mutex_);
         queue_.push_back(std::move(next_));
-        full = queue_.size() > queueLength;
+        full = queue_.size() > (several() ? queuedStretches : queuedRuns);
         changed_.wakeAll();
     }
-    next_ = Run();
+    next_ = Stretch();
     nextBytes_ = 0;
-    Run run;
-    if (full && takeRun(run, false)) {
-        readRun(run);
+    nextDirectories_ = 0;
+    Stretch stretch;
+    if (full && takeStretch(stretch, false)) {
+        readStretch(stretch, views_.front());
     }
 }
 
-bool ContentReaders::takeRun(Run& run, bool wait) {
+bool ContentReaders::takeStretch(Stretch& stretch, bool wait) {
     Locked locked(mutex_);
     while (queue_.empty()) {
         if (!wait || closed_) {
@@ -67,16 +94,18 @@ bool ContentReaders::takeRun(Run& run, bool wait) {
         }
         changed_.wait(mutex_);
     }
-    run = std::move(queue_.front());
+    stretch = std::move(queue_.front());
     queue_.pop_front();
     return true;
 }
 
 void* ContentReaders::work(void* self) {
     auto* readers = static_cast<ContentReaders*>(self);
-    Run run;
-    while (readers->takeRun(run, true)) {
-        readers->readRun(run);
+    // The walker reads through the first one, where its own look-ups are.
+    View& view = readers->views_[++readers->started_ % readers->views_.size()];
+    Stretch stretch;
+    while (readers->takeStretch(stretch, true)) {
+        readers->readStretch(stretch, view);
     }
     return nullptr;
 }
@@ -85,18 +114,30 @@ void ContentReaders::finish() {
     if (crew_ == nullptr) {
         return;
     }
-    pushRun();
+    pushStretch();
     {
         Locked locked(mutex_);
         closed_ = true;
         changed_.wakeAll();
     }
-    work(this);
+    Stretch stretch;
+    while (takeStretch(stretch, true)) {
+        readStretch(stretch, views_.front());
+    }
     delete crew_; // joins
     crew_ = nullptr;
 }
 
-void ContentReaders::readRun(Run& run) {
+void ContentReaders::readStretch(Stretch& stretch, View& view) {
+    for (Run left(stretch); !left.empty();) {
+        const size_t count = runLength(left);
+        readRun(left.first(count), view);
+        left = left.subspan(count);
+    }
+    stretch.clear();
+}
+
+void ContentReaders::readRun(Run run, View& view) {
     std::vector<FilePair> files;
     files.reserve(run.size());
     for (ContentItem& item : run) {
@@ -105,13 +146,13 @@ void ContentReaders::readRun(Run& run) {
             files.back().openTree();
         }
     }
-    imageGate_.enter();
+    view.gate.enter();
     for (FilePair& file : files) {
         if (!sink_.stopped() && !control_.cancelled()) {
-            file.readImage();
+            file.readImage(view.root);
         }
     }
-    imageGate_.leave();
+    view.gate.leave();
     for (FilePair& file : files) {
         if (control_.cancelled()) {
             sink_.failed(Control::cancelError());
@@ -124,7 +165,6 @@ void ContentReaders::readRun(Run& run) {
     for (ContentItem& item : run) {
         item.directory->drop();
     }
-    run.clear();
 }
 
 } // namespace ksquash

@@ -1,7 +1,8 @@
 // The bytes of regular files: read from the image and the tree, compared, hashed, by several threads.
-// squashfs decompresses one block after another and caches three fragments, so files go in runs of
-// neighbours, in the order of the image, and only a few threads read the image at once while the others read
-// the tree.
+// squashfs decompresses one block after another for all who read a mount, and caches three fragments, so
+// files go in runs of neighbours, in the order of the image, and only two threads read a mount at once while
+// the others read the tree. Where there are several mounts of the image, each unpacks by itself: then a
+// thread takes a long stretch of runs, since the fragment at each end of it is unpacked on both sides.
 #pragma once
 
 #include "control.h"
@@ -9,6 +10,7 @@
 #include "threads.h"
 
 #include <deque>
+#include <span>
 
 namespace ksquash {
 
@@ -37,7 +39,8 @@ struct ContentItem {
     OpenDirectory* directory = nullptr; // held
     std::string name;
 };
-using Run = std::vector<ContentItem>;
+using Run = std::span<ContentItem>;       // held in memory at once
+using Stretch = std::vector<ContentItem>; // what a thread takes from the queue
 
 // What the readers find, told to whoever walks. Called from any thread.
 class ContentSink {
@@ -50,7 +53,9 @@ class ContentSink {
 
 class ContentReaders {
   public:
-    ContentReaders(unsigned jobs, bool imageXattrs, const Control& control, ContentSink& sink);
+    // `views`: the roots of further mounts of the same image; they must outlive this.
+    ContentReaders(unsigned jobs, bool imageXattrs, std::span<const int> views, const Control& control,
+                   ContentSink& sink);
     ContentReaders(const ContentReaders&) = delete;
     ContentReaders& operator=(const ContentReaders&) = delete;
     ~ContentReaders();
@@ -60,21 +65,32 @@ class ContentReaders {
     void finish();
 
   private:
+    // A mount of the image: through the directory's own descriptor, or by path from its root.
+    struct View {
+        explicit View(int root);
+        int root; // -1: the directory's own
+        Gate gate;
+    };
+
     static void* work(void* self);
-    bool takeRun(Run& run, bool wait);
-    void pushRun();
-    void readRun(Run& run);
+    bool several() const { return views_.size() > 1; }
+    bool takeStretch(Stretch& stretch, bool wait);
+    void pushStretch();
+    void readStretch(Stretch& stretch, View& view);
+    void readRun(Run run, View& view);
 
     const bool imageXattrs_;
     const Control& control_;
     ContentSink& sink_;
     Mutex mutex_;
     Condition changed_;
-    std::deque<Run> queue_;
+    std::deque<Stretch> queue_;
     bool closed_ = false;
-    Gate imageGate_;
-    Run next_;
+    std::deque<View> views_; // a gate does not move
+    std::atomic<size_t> started_{0};
+    Stretch next_;
     uint64_t nextBytes_ = 0;
+    size_t nextDirectories_ = 0;
     Crew* crew_ = nullptr;
 };
 

@@ -3,6 +3,7 @@
 #include "walk.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 #include <fcntl.h>
 
@@ -39,12 +40,22 @@ bool FilePair::readWhole(int fd, uint64_t size, std::unique_ptr<uint8_t[]>& to) 
     return got && *got == size;
 }
 
-void FilePair::readImage() {
+// No path of an image changes, so that it leads to the same file in each mount; one that is too long for a
+// system call is opened below its directory.
+Result<UniqueFd> FilePair::openImage(int root) const {
+    const std::string& path = item_.entry->path;
+    if (root >= 0 && path.size() < PATH_MAX) {
+        return openFile(root, path.c_str(), path);
+    }
+    return openFile(item_.directory->image(), item_.name.c_str(), path);
+}
+
+void FilePair::readImage(int root) {
     const Entry& entry = *item_.entry;
     if (!entry.inImage || failed_) {
         return;
     }
-    auto fd = openFile(item_.directory->image(), item_.name.c_str(), entry.path);
+    auto fd = openImage(root);
     if (!fd) {
         failed_ = true;
         sink_.failed(fd.error());

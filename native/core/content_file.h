@@ -17,12 +17,14 @@ class FilePair {
         : item_(item), imageXattrs_(imageXattrs), sink_(sink) {}
     // Opens the tree's file and asks for its bytes ahead.
     void openTree();
-    // Opens the image's file and, unless it is large, reads it.
-    void readImage();
+    // Opens the image's file and, unless it is large, reads it. `root`: of another mount of the image; -1:
+    // the one that its directory is of.
+    void readImage(int root);
     // Reads the tree's, compares and hashes. The bytes of the file, for progress.
     uint64_t finish();
 
   private:
+    Result<UniqueFd> openImage(int root) const;
     bool readWhole(int fd, uint64_t size, std::unique_ptr<uint8_t[]>& to);
     // Content equal? Hashes the listed side meanwhile.
     bool compareHeld(Sha256& hash);

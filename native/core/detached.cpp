@@ -197,7 +197,7 @@ Result<DetachedMount> mountDetached(const std::string& image, const MountOptions
         }
         return mount.error();
     }
-    return DetachedMount{std::move(*loop), std::move(*mount), info->mayHaveXattrs()};
+    return DetachedMount{std::move(*loop), std::move(*mount), info->mayHaveXattrs(), !info->erofs};
 }
 
 } // namespace ksquash

@@ -13,6 +13,7 @@ struct DetachedMount {
     LoopDevice loop;
     UniqueFd mount; // declared after the loop device: closed first, so that the device is free at the end
     bool hasXattrs = false;
+    bool oneUnpacks = false; // squashfs, where most kernels unpack one block at a time in each mount
 };
 
 // Superblock check, loop device under the lock, mount, and a first read through it.

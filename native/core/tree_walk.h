@@ -11,9 +11,13 @@ namespace ksquash {
 
 class TreeWalk final : public ContentSink {
   public:
-    TreeWalk(const TreeRequest& request, bool imageXattrs, const Control& control)
+    // `views`: the roots of further mounts of the image; they must outlive this.
+    TreeWalk(const TreeRequest& request, bool imageXattrs, std::span<const int> views, const Control& control)
         : request_(request), control_(control), imageXattrs_(imageXattrs),
-          readers_(jobs(request), imageXattrs, control, *this) {}
+          readers_(jobs(request), imageXattrs, views, control, *this) {}
+
+    // How many threads read.
+    static unsigned jobs(const TreeRequest& request);
 
     // Either descriptor may be absent: then the other side is listed.
     Status run(UniqueFd tree, UniqueFd image);
@@ -41,7 +45,6 @@ class TreeWalk final : public ContentSink {
         bool reported; // a parent is missing in the tree, and that has been said
     };
 
-    static unsigned jobs(const TreeRequest& request);
     bool lookAtTop(Entry& top, int tree, int image);
     bool push(UniqueFd tree, UniqueFd image, Entry& entry, bool reported);
     void visit(size_t frame, const PairedName& name);

@@ -9,6 +9,7 @@ import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
 import { KsquashError } from "../errors.ts";
+import { Gather } from "../system/gather.ts";
 import { ListBuilder, type ListEntry } from "../system/list.ts";
 import { printable } from "../system/names.ts";
 import type { TreeList } from "../system/native.ts";
@@ -119,7 +120,7 @@ export class Repacker implements TarVisitor {
 		const top = { mode: whole ? first.mode : 0o755, mtime: first.mtime };
 		this.#pack = pack();
 		this.#pack.on("error", () => undefined);
-		this.#written = pipeline(this.#pack as unknown as NodeJS.ReadableStream, this.#onTop(top));
+		this.#written = pipeline(this.#pack as unknown as NodeJS.ReadableStream, new Gather(), this.#onTop(top));
 		this.#written.catch((error: unknown) => {
 			this.#failure = error;
 			this.#body?.sink.destroy();
