@@ -1,7 +1,7 @@
 // Runs a command and measures it: wall and processor time of it and all its children, and, ten times a second, the
 // memory of its processes and what the disk holds. The disk is a file system of its own, so that nobody else counts.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** An ext4 of this many GiB in a sparse file, mounted; `close` takes both away. */
@@ -12,6 +12,16 @@ export function makeDisk(directory, gib) {
 	execFileSync("mkfs.ext4", ["-q", "-m0", "-i", "8192", file]);
 	execFileSync("mount", ["-o", "loop", file, path]);
 	return { path, close: () => execFileSync("umount", [path]) };
+}
+
+/** A memory cgroup of this many bytes, of either version; what it caches of files counts. `enter` stands before a command. */
+export function memoryGroup(bytes) {
+	const v1 = existsSync("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+	const path = `/sys/fs/cgroup/${v1 ? "memory/" : ""}ksquash-bench-${process.pid}`;
+	mkdirSync(path);
+	writeFileSync(join(path, v1 ? "memory.limit_in_bytes" : "memory.max"), String(bytes));
+	const enter = ["sh", "-ec", 'echo $$ >"$0/cgroup.procs"; exec "$@"', path];
+	return { enter, close: () => rmdirSync(path) };
 }
 
 export function dropCaches() {

@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { dropCaches, makeDisk, measure, medians } from "./measure.mjs";
+import { dropCaches, makeDisk, measure, medians, memoryGroup } from "./measure.mjs";
 
 const { values } = parseArgs({
 	options: {
@@ -30,6 +30,7 @@ const sh = (script, ...args) => execFileSync("sh", ["-ec", script, "sh", ...args
 
 const scratch = mkdtempSync(join(tmpdir(), "ksquash-bench-"));
 const disk = makeDisk(scratch, values.small ? 2 : 8);
+const small = memoryGroup(256 << 20);
 const mounted = [];
 try {
 	const tarball = values.small ? smallTarball() : values.tarball;
@@ -39,6 +40,7 @@ try {
 } finally {
 	for (const path of mounted.toReversed()) execFileSync("umount", ["--recursive", path]);
 	disk.close();
+	small.close();
 	rmSync(scratch, { recursive: true });
 }
 
@@ -70,10 +72,10 @@ async function packing(tarball) {
 mksquashfs "$2.tree" "$2" -comp xz -b 1M -Xdict-size 100% -noappend -no-progress; rm -r "$2.tree"`;
 	// With the options of balanced: it proves nothing, and leaves no list.
 	const tar2sqfs = `xz -dc "$1" | tar2sqfs -q -f -c zstd -X level=9 -b 262144 -r "$(tar -tf "$1" | sed -n '1s,/.*,,p;1q')" "$2"`;
-	const ours = (name, ...options) => {
+	const ours = (name, options, before = []) => {
 		const where = ["--root", at(name), "--release", release, "--replace"];
 		mkdirSync(join(at(name), "usr/src"), { recursive: true });
-		const command = [process.execPath, cli, "pack", tarball, ...where, ...options];
+		const command = [...before, process.execPath, cli, "pack", tarball, ...where, ...options];
 		return { name, image: join(at(name), `usr/src/linux-${release}.sqfs`), command };
 	};
 	const every = [
@@ -87,8 +89,9 @@ mksquashfs "$2.tree" "$2" -comp xz -b 1M -Xdict-size 100% -noappend -no-progress
 			image: at("tar2sqfs.sqfs"),
 			command: ["sh", "-ec", tar2sqfs, "sh", tarball, at("tar2sqfs.sqfs")],
 		},
-		...presets.map((preset) => ours(preset, "--preset", preset)),
-		ours("erofs", "--format", "erofs"),
+		...presets.map((preset) => ours(preset, ["--preset", preset])),
+		ours("balanced-256M", ["--preset", "balanced"], small.enter),
+		ours("erofs", ["--format", "erofs"]),
 	];
 	const ways = every.filter(({ name }) => values.ways?.split(",").includes(name) ?? true);
 	const runs = new Map(ways.map(({ name }) => [name, []]));
@@ -118,6 +121,10 @@ function packingGoals(middles, size) {
 		goal("balanced, packed and proved: of the original's wall time", balanced.wall / theirs.wall, 0.25, false);
 		goal("balanced: peak inodes, with the list and the manifest", balanced.inodes, 3, false);
 	}
+	const confined = middles.get("balanced-256M");
+	if (balanced && confined) {
+		goal("balanced where there are 256 MB of memory: of its wall time", confined.wall / balanced.wall, 1.2, false);
+	}
 	if (theirs && smallest) {
 		goal("smallest, packed and proved: of the original's wall time", smallest.wall / theirs.wall, 1, false);
 		goal("smallest: of the original's image", size("smallest") / size("original"), 1, false);
@@ -129,7 +136,8 @@ async function reading(tarball, images) {
 	mkdirSync(plain);
 	sh('tar --delay-directory-restore -xf "$1" -C "$2" --strip-components=1', tarball, plain);
 	const places = [{ name: "plain", path: plain }];
-	for (const { name, image } of images) {
+	// The other one of balanced is the same image.
+	for (const { name, image } of images.filter((way) => way.name !== "balanced-256M")) {
 		const path = join(disk.path, `mount-${name}`);
 		mkdirSync(path);
 		execFileSync("mount", ["-t", name === "erofs" ? "erofs" : "squashfs", "-o", "loop,ro", image, path]);

@@ -4,6 +4,7 @@
 #include "content_file.h"
 #include "walk.h"
 
+#include <algorithm>
 #include <fcntl.h>
 
 namespace ksquash {
@@ -14,10 +15,9 @@ constexpr uint64_t runBytes = uint64_t{2} << 20U;
 constexpr size_t runFiles = 64;
 // A kernel's file has 17 KB: some 16 MB in a stretch, whose ends cost a fragment of at most 1 MB.
 constexpr size_t runsOfStretch = 16;
-// Their directories stay open: as many at most as without stretches, or descriptors run out.
-constexpr size_t directoriesOfStretch = 256;
+// They stay open until they are read: no more than the files of a run could have, or descriptors run out.
+constexpr size_t directoriesOfStretch = 64;
 constexpr size_t queuedRuns = 16;
-constexpr size_t queuedStretches = 2;
 // Two: one waits for the decompressor while the other copies. More would push fragments out of the cache.
 constexpr unsigned readersOfView = 2;
 
@@ -47,6 +47,8 @@ ContentReaders::ContentReaders(unsigned jobs, bool imageXattrs, std::span<const 
     for (int root : views) {
         views_.emplace_back(root);
     }
+    // One for each thread that can read, so that none waits while the walker reads itself.
+    queueLength_ = several() ? std::clamp<size_t>(jobs, 2, readersOfView * views_.size()) : queuedRuns;
     crew_ = new Crew(jobs > 1 ? jobs - 1 : 0, work, this);
 }
 
@@ -74,7 +76,7 @@ void ContentReaders::pushStretch() {
     {
         Locked locked(mutex_);
         queue_.push_back(std::move(next_));
-        full = queue_.size() > (several() ? queuedStretches : queuedRuns);
+        full = queue_.size() > queueLength_;
         changed_.wakeAll();
     }
     next_ = Stretch();

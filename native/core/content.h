@@ -85,6 +85,7 @@ class ContentReaders {
     Mutex mutex_;
     Condition changed_;
     std::deque<Stretch> queue_;
+    size_t queueLength_ = 0;
     bool closed_ = false;
     std::deque<View> views_; // a gate does not move
     std::atomic<size_t> started_{0};

@@ -47,7 +47,7 @@ describe("memory", () => {
 		const script = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"';
 		const ksquash = [process.execPath, cliPath, "pack", tarball, "--root", scratch.root];
 		execFileSync("sh", ["-c", script, "sh", group, ...ksquash], { stdio: "pipe" });
-		expect(optionIn(argumentsOf(join(scratch.src, "linux-6.1.99-small.sqfs")), "-mem")).toBe("64M");
+		expect(optionIn(argumentsOf(join(scratch.src, "linux-6.1.99-small.sqfs")), "-mem")).toBe("16M");
 	});
 });
 

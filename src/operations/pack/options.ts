@@ -42,7 +42,10 @@ export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions,
 	mounts?: boolean | undefined;
 	/** Processors. */
 	jobs?: number | undefined;
-	/** Bytes of memory for mksquashfs; a quarter of what is free when absent, from 64 MiB to 1 GiB. */
+	/**
+	 * Bytes of memory for mksquashfs. When absent a quarter of what is free, 1 GiB at most; where less than 1 GiB is free
+	 * a sixteenth of it, 16 MiB at least.
+	 */
 	memory?: number | undefined;
 	/** mksquashfs and the decompressor give way to everything else that runs. */
 	nice?: boolean | undefined;
@@ -144,13 +147,16 @@ function assertToolOptions(options: readonly string[]): void {
 
 /**
  * mksquashfs takes a quarter of the whole memory by default; on a small machine, or in a cgroup, that is not free.
- * 64 MiB cost no time. Below 1 GiB xz, too, is held to one thread: each keeps a block of its own, 25 MiB and more.
+ * What it is given are its queues and caches: 16 MiB of them cost no time (linux-source-6.12, zstd and xz), and what its
+ * compressors hold comes on top, 100 MB with both processors at work. Node and the proof want another 150 MB.
+ * Below 1 GiB xz, too, is held to one thread: each keeps a block of its own, 25 MiB and more.
  */
 function memoryFor(asked: number | undefined): { memory: number; frugal: boolean } {
 	// MemAvailable, or what the cgroup's limit leaves.
 	const available = process.availableMemory();
-	const share = Math.min(Math.max(available / 4, 64 << 20), 1 << 30);
-	return { memory: asked ?? share, frugal: available < 1 << 30 };
+	const frugal = available < 1 << 30;
+	const share = Math.min(Math.max(available / (frugal ? 16 : 4), 16 << 20), 1 << 30);
+	return { memory: asked ?? share, frugal };
 }
 
 /** Of a scratch directory, by byte of source: small files take more room on a file system than in a tar. */
