@@ -147,7 +147,7 @@ function assertToolOptions(options: readonly string[]): void {
 
 /**
  * mksquashfs takes a quarter of the whole memory by default; on a small machine, or in a cgroup, that is not free.
- * What it is given are its queues and caches: 16 MiB of them cost no time (linux-source-6.12, zstd and xz), and what its
+ * What it is given are its queues and caches: 16 MiB of them cost no time (linux-source-6.12; xz: a part of it), and what its
  * compressors hold comes on top, 100 MB with both processors at work. Node and the proof want another 150 MB.
  * Below 1 GiB xz, too, is held to one thread: each keeps a block of its own, 25 MiB and more.
  */
