@@ -9,7 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mountImage, mounts, statTarget, umount } from "../src/system/native.ts";
+import { mountImage, mounts, statTarget, umount } from "../src/native/verbs.ts";
 import { Contest, columns, goal, micros } from "./measure.ts";
 
 const [peers = "", drive = ""] = process.argv.slice(2);

@@ -1,14 +1,14 @@
 #!/bin/sh
 # The tests that run in node with the add-on built under ASan and UBSan and loaded there: npm run sanitize [-- TEST…],
-# by default all of test/system whose names begin with native- or operations- but for native-inject, whose program has no
+# by default all of test/system/native and test/system/operations but for native/inject, whose program has no
 # add-on and whose counted system calls a preloaded library changes.
 # Node is not built for it, so the runtimes are preloaded, into every program that a test starts too; leaks of those are
 # not ours, so LeakSanitizer runs where all code is ours: scripts/fuzz.sh.
 set -eu
 cd "$(dirname "$0")/.."
 if [ $# -eq 0 ]; then
-	for test in test/system/native-*.test.ts test/system/operations-*.test.ts; do
-		[ "$test" = test/system/native-inject.test.ts ] || set -- "$@" "$test"
+	for test in test/system/native/*.test.ts test/system/operations/*.test.ts; do
+		[ "$test" = test/system/native/inject.test.ts ] || set -- "$@" "$test"
 	done
 fi
 npm run --silent build

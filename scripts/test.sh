@@ -53,11 +53,11 @@ machine_of_commit() {
 run_part() {
 	case $1 in
 	unit) part unit test/unit ;;
-	native) part native test/system/native- ;;
-	config) part config test/system/build- test/system/config- test/system/run test/system/small-kernel ;;
-	operations) part operations test/system/operations- test/system/cli test/system/doctor test/system/uninstall test/examples ;;
+	native) part native test/system/native/ ;;
+	config) part config test/system/config/ ;;
+	operations) part operations test/system/operations/ test/system/cli/ ;;
 	faults) part faults test/fault ;;
-	helper) part helper test/system/helper- test/system/boot ;;
+	helper) part helper test/system/helper/ ;;
 	portage) part portage test/portage ;;
 	main) part main test/main ;;
 	package)

@@ -12,7 +12,6 @@ export {
 export { type CheckOptions, type ConfigCheck, configCheck, type Miss } from "./operations/config/check.ts";
 export { type Change, type ConfigDiff, type ConfigShow, configDiff, configShow } from "./operations/config/diff.ts";
 export { type ConfigExplanation, configExplain, type ExplainOptions } from "./operations/config/explain.ts";
-export { type ConfigNew, configNew, type NewOptions, type NewSymbol } from "./operations/config/fresh.ts";
 export {
 	type ConfigMergeOptions,
 	type ConfigMergeResult,
@@ -20,6 +19,7 @@ export {
 	type Finding,
 	type MergeReport,
 } from "./operations/config/merge.ts";
+export { type ConfigNew, configNew, type NewOptions, type NewSymbol } from "./operations/config/new-symbols.ts";
 export { type ConfigSources, configSources, type SourceEntry } from "./operations/config/sources.ts";
 export {
 	type Config,
@@ -33,7 +33,6 @@ export {
 	parseConfig,
 } from "./operations/config/text.ts";
 export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure/index.ts";
-export type { CommonOptions, ProgressEvent } from "./operations/context.ts";
 export { type Check, type Diagnosis, doctor } from "./operations/doctor/index.ts";
 export {
 	type HelperChange,
@@ -61,3 +60,5 @@ export { type ReleaseStatus, type Status, status } from "./operations/status.ts"
 export { type UmountOptions, type UmountOutcome, umount, umountAll } from "./operations/umount.ts";
 export { type UninstallResult, uninstall } from "./operations/uninstall.ts";
 export { type VerifyOptions, type VerifyResult, verify } from "./operations/verify.ts";
+export type { CommonOptions, ProgressEvent } from "./release/context.ts";
+export type { Failed } from "./release/many.ts";

@@ -9,8 +9,8 @@ import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { KsquashError } from "./errors.ts";
+import { resolveInRoot } from "./native/verbs.ts";
 import { assertRelease, isRelease } from "./system/names.ts";
-import { resolveInRoot } from "./system/native.ts";
 
 const PREFIX = "linux-";
 const SUFFIX = ".sqfs";
@@ -60,9 +60,9 @@ export interface ReleasePaths {
 	readonly oldManifest: string;
 	readonly mountPoint: string;
 	/** Where a whole tree stands between the exchange and its removal. */
-	readonly setAside: string;
+	readonly displacedTree: string;
 	/** What is left of it as soon as its removal has begun: the image alone holds the rest. */
-	readonly rest: string;
+	readonly partialTree: string;
 	readonly buildDir: string;
 }
 
@@ -109,8 +109,8 @@ export function releasePaths(layout: Layout, release: string): ReleasePaths {
 		oldImage: at(`.${name}${SUFFIX}.replaced`),
 		oldManifest: at(`.${name}${SUFFIX}.json.replaced`),
 		mountPoint: at(name),
-		setAside: at(`.${name}.replaced`),
-		rest: at(`.${name}.rest`),
+		displacedTree: at(`.${name}.replaced`),
+		partialTree: at(`.${name}.rest`),
 		buildDir: at(buildName(release)),
 	};
 }

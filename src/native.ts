@@ -1,5 +1,7 @@
 /** The native layer for programs: what can be imported from "ksquash/native". Re-exports, nothing else. */
 
+export type * from "./native/mount-types.ts";
+export type * from "./native/types.ts";
 export {
 	attach,
 	compareTree,
@@ -19,7 +21,5 @@ export {
 	umount,
 	unlock,
 	watchMounts,
-} from "./system/native.ts";
-export type * from "./system/native-mount-types.ts";
-export type * from "./system/native-types.ts";
-export type { MountWatch, WatchOptions } from "./system/native-watch.ts";
+} from "./native/verbs.ts";
+export type { MountWatch, WatchOptions } from "./native/watch.ts";

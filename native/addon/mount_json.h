@@ -8,7 +8,7 @@
 
 namespace ksquash::addon {
 
-// An array of objects, named as in src/system/native-mount-types.ts. A path that is not valid UTF-8 is
+// An array of objects, named as in src/native/mount-types.ts. A path that is not valid UTF-8 is
 // {"latin1": "…"}, each byte a character.
 std::string toJson(std::span<const MountRow> rows);
 

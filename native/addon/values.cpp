@@ -1,4 +1,4 @@
-// One function a type, field by field; names are those of src/system/native-types.ts.
+// One function a type, field by field; names are those of src/native/types.ts.
 #include "values.h"
 
 namespace ksquash::addon {

@@ -24,7 +24,7 @@ std::optional<FileKey> toOptionalKey(const Napi::Value& value);
 std::vector<std::string> toList(const Napi::Value& value);
 
 Napi::Value fromPath(Napi::Env env, const std::string& path);
-// An object with errno, syscall, path, …; src/system/native.ts makes the Error of it.
+// An object with errno, syscall, path, …; src/native/verbs.ts makes the Error of it.
 Napi::Value fromError(Napi::Env env, const SysError& error);
 
 inline Napi::Value number(Napi::Env env, uint64_t value) {

@@ -1,5 +1,5 @@
 // The exports by topic; addon.cpp puts them together. Each takes its arguments apart and hands the core's
-// verb to the worker. Arguments were checked by src/system/native.ts; nothing here decides anything.
+// verb to the worker. Arguments were checked by src/native/verbs.ts; nothing here decides anything.
 #pragma once
 
 #include "worker.h"

@@ -7,7 +7,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
-import type { NativePath } from "../system/native.ts";
+import type { NativePath } from "../native/verbs.ts";
 import { classifyFile, isGeneratedDirectory, isProduct } from "./generated.ts";
 
 /** Relative paths, in order. A directory stands for all below it. */

@@ -9,9 +9,9 @@ import { constants } from "node:fs";
 import { mkdir, open, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { cleanEnvironment, run } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { hasCode, unlinkIfExists, writeFileAtomic } from "../system/files.ts";
-import { cleanEnvironment, run } from "../system/run.ts";
 import type { Owner } from "./ownership.ts";
 
 const LIMIT = 64 << 20;

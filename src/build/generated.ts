@@ -8,7 +8,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
-import type { NativePath } from "../system/native.ts";
+import type { NativePath } from "../native/verbs.ts";
 import { GNUMAKEFILE } from "./gnumakefile.ts";
 import { STAMP } from "./stamp.ts";
 

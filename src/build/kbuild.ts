@@ -8,9 +8,9 @@
 import { access, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { missingProgram } from "../process/programs.ts";
+import { cleanEnvironment, run, which } from "../process/run.ts";
 import { toolFailure } from "../system/failure.ts";
-import { missingProgram } from "../system/programs.ts";
-import { cleanEnvironment, run, which } from "../system/run.ts";
 import { assertCanActAs, assertOwned, type Owner } from "./ownership.ts";
 import { assertBuildablePath, assertExecutable } from "./paths.ts";
 

@@ -8,10 +8,10 @@
 import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { foreignEntries } from "../native/verbs.ts";
+import { type Identity, run } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { foreignEntries } from "../system/native.ts";
-import { type Identity, run } from "../system/run.ts";
 
 export interface Owner extends Identity {
 	/** The user's name, or the number where there is none. */

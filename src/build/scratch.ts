@@ -8,9 +8,9 @@
 import { chown, mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cleanEnvironment, run } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { cleanEnvironment, run } from "../system/run.ts";
 import { configure } from "./configure.ts";
 import type { MakeRequest } from "./kbuild.ts";
 import { assertCanActAs } from "./ownership.ts";

@@ -10,7 +10,7 @@ import { ownPackage } from "../system/package.ts";
 import { routes } from "./commands.ts";
 import { ASK, propose } from "./completion.ts";
 import { type CliContext, statusOf } from "./context.ts";
-import { asText, errorJson, errorLines } from "./text.ts";
+import { asText, errorJson, errorLines } from "./render/text.ts";
 
 /** What was typed before the first flag, as far as it names a command: for "see ksquash … --help". */
 let command: readonly string[] = [];

@@ -5,9 +5,9 @@
 import { KsquashError } from "../errors.ts";
 import * as ops from "../index.ts";
 import type { CheckFlags, DiffFlags, ExplainFlags, MergeFlags, NewFlags, ShowFlags, SourcesFlags } from "./config.ts";
-import * as report from "./config-report.ts";
 import { type CliContext, one } from "./context.ts";
-import { asText } from "./text.ts";
+import * as report from "./render/config-report.ts";
+import { asText } from "./render/text.ts";
 
 /** Of diff(1): scripts look at these. */
 const DIFFERENT = 1;

@@ -6,13 +6,12 @@
 
 import type { CommandContext } from "@stricli/core";
 import { Exit, KsquashError } from "../errors.ts";
-import type { CommonOptions } from "../operations/context.ts";
-import type { Failed } from "../operations/many.ts";
+import type { CommonOptions, Failed } from "../index.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { failure } from "../system/failure.ts";
 import type { Common } from "./flags.ts";
+import { asText, errorJson, errorLines } from "./render/text.ts";
 import { Terminal } from "./terminal.ts";
-import { asText, errorJson, errorLines } from "./text.ts";
 
 export interface CliContext extends CommandContext {
 	readonly process: NodeJS.Process;

@@ -4,7 +4,7 @@
  */
 
 import { ownPackage } from "../system/package.ts";
-import { guardOutput } from "./output.ts";
+import { guardOutput } from "./render/output.ts";
 
 guardOutput();
 const argv = process.argv.slice(2);

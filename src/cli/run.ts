@@ -6,7 +6,7 @@ import * as ops from "../index.ts";
 import type { InstallFlags, MountFlags, RemoveFlags, SelectFlags, UmountFlags, VerifyFlags } from "./commands.ts";
 import { type CliContext, each, every, one } from "./context.ts";
 import type { Common, ConfigureFlags, PackFlags } from "./flags.ts";
-import * as report from "./report.ts";
+import * as report from "./render/report.ts";
 
 /** The flags that have another name in the library. */
 function packOptions(

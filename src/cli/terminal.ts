@@ -1,12 +1,12 @@
 /**
  * Progress on stderr: a live line on a terminal, plain lines elsewhere.
  *
- * Owns: what is written while an operation works. Leaves to others: its result (src/cli/report.ts).
+ * Owns: what is written while an operation works. Leaves to others: its result (src/cli/render/report.ts).
  */
 
-import type { ProgressEvent } from "../operations/context.ts";
+import type { ProgressEvent } from "../index.ts";
 import { visible } from "../system/names.ts";
-import { count, duration, size } from "./text.ts";
+import { count, duration, size } from "./render/text.ts";
 
 export interface Screen {
 	isTTY?: boolean;

@@ -8,7 +8,7 @@ import type { UninstallResult } from "../operations/uninstall.ts";
 import { type CliContext, one, statusOf } from "./context.ts";
 import { type Common, common, dryRun } from "./flags.ts";
 import { change } from "./privileges.ts";
-import { errorJson, errorLines } from "./text.ts";
+import { errorJson, errorLines } from "./render/text.ts";
 
 type Flags = Common & { dryRun?: boolean; all?: boolean };
 /** As JSON has it. */

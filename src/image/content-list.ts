@@ -8,8 +8,8 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import type { TreeList } from "../native/verbs.ts";
 import { readIfExists, writeFileAtomic } from "../system/files.ts";
-import type { TreeList } from "../system/native.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Far above the largest tree (linux-6.1: 9 MB); a bomb ends here. */

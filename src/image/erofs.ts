@@ -7,10 +7,10 @@
 
 import { mkdir } from "node:fs/promises";
 import { KsquashError } from "../errors.ts";
+import { inspectImage, listTree, removeTree, type TreeList } from "../native/verbs.ts";
+import { cleanEnvironment, run, start } from "../process/run.ts";
 import { attempt, toolFailure } from "../system/failure.ts";
 import { temporaryName } from "../system/files.ts";
-import { inspectImage, listTree, removeTree, type TreeList } from "../system/native.ts";
-import { cleanEnvironment, run, start } from "../system/run.ts";
 import {
 	type ImageFormat,
 	type ImageTools,

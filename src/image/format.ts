@@ -4,7 +4,7 @@
  * Owns: the interface between packing and a format's tools. Leaves to others: each format (squashfs.ts, erofs.ts).
  */
 
-import type { ImageInfo, TreeList } from "../system/native.ts";
+import type { ImageInfo, TreeList } from "../native/verbs.ts";
 
 /** Those that Linux can mount; mksquashfs's "lzma" is none of them, mkfs.erofs's is. */
 export type Compressor = "gzip" | "lzo" | "lz4" | "xz" | "zstd" | "lz4hc" | "lzma" | "deflate";

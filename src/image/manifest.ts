@@ -7,8 +7,8 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import type { ImageInfo } from "../native/verbs.ts";
 import { lstatIfExists, readIfExists, writeFileAtomic } from "../system/files.ts";
-import type { ImageInfo } from "../system/native.ts";
 
 export const MANIFEST_VERSION = 1;
 
@@ -46,7 +46,7 @@ export interface Manifest {
 		/** The superblock's time, seconds since 1970. */
 		time: number;
 	};
-	/** Of the canonical list (src/system/native.ts, TreeList). */
+	/** Of the canonical list (src/native/verbs.ts, TreeList). */
 	content: { sha256: string; entries: number; bytes: number };
 	/** The preset's name, "custom", or "unknown" where the first manifest was lost. */
 	preset: string;

@@ -6,9 +6,9 @@
  */
 
 import { KsquashError } from "../errors.ts";
+import { compareTree, type Difference, type LongWork, listTree, type TreeList } from "../native/verbs.ts";
 import { attempt } from "../system/failure.ts";
 import { diffLists, partOf, withoutPaths } from "../system/list.ts";
-import { compareTree, type Difference, type LongWork, listTree, type TreeList } from "../system/native.ts";
 import type { ImageFormat } from "./format.ts";
 
 export interface Proof extends TreeList {
@@ -52,7 +52,7 @@ export async function proveTree(request: TreeProof): Promise<Proof> {
 		`compare ${image} with ${tree}`,
 		compareTree({ image, tree, exclude, subset, signal, onProgress, ...jobs }),
 	);
-	if (result.differenceCount > 0) throw refused(result.differences, result.differenceCount, image, tree);
+	if (result.differenceCount > 0) throw proofError(result.differences, result.differenceCount, image, tree);
 	if (result.entries === 0) throw nothing(image);
 	return { ...result, by: "mount" };
 }
@@ -85,7 +85,7 @@ export function assertEqual(source: TreeList, read: TreeList, image: string, fro
 	const same = Buffer.compare(source.list, read.list) === 0;
 	if (same && source.entries === read.entries && source.bytes === read.bytes) return;
 	const differences = diffLists(source, read, [from, "the image"]);
-	throw refused(differences, differences.length, image, from, countLine(source, read));
+	throw proofError(differences, differences.length, image, from, countLine(source, read));
 }
 
 function countLine(source: TreeList, read: TreeList): string {
@@ -96,7 +96,7 @@ function nothing(what: string): KsquashError {
 	return new KsquashError("ERR_KSQUASH_PROOF", `nothing could be read from ${what}: that proves nothing`);
 }
 
-function refused(
+function proofError(
 	differences: readonly Difference[],
 	count: number,
 	image: string,

@@ -5,12 +5,12 @@
  */
 
 import { KsquashError } from "../errors.ts";
+import { inspectImage, type TreeList } from "../native/verbs.ts";
+import { cleanEnvironment, run, start, which } from "../process/run.ts";
 import { attempt, toolFailure } from "../system/failure.ts";
 import { temporaryName, withHiddenFile } from "../system/files.ts";
 import { ListBuilder, type ListEntry } from "../system/list.ts";
-import { inspectImage, type TreeList } from "../system/native.ts";
-import { cleanEnvironment, run, start, which } from "../system/run.ts";
-import { readTar, type TarEntry } from "../system/tar.ts";
+import { readTar, type TarEntry } from "../tar/tar.ts";
 import {
 	compressors,
 	type ImageFormat,
@@ -96,7 +96,7 @@ export function optionsFor(tools: ImageTools, request: WriteRequest, kind: "tree
 	if (atLeast(tools.version, 4, 5)) args.push("-exit-on-error");
 	if (atLeast(tools.version, 4, 6) && request.xattrs) args.push("-xattrs-exclude", "^security\\.");
 	const clamped = kind === "tar" && request.topIsNewest === true;
-	// One or the other: mksquashfs refuses both. Nothing of it is inherited (src/system/run.ts).
+	// One or the other: mksquashfs refuses both. Nothing of it is inherited (src/process/run.ts).
 	if (!clamped) args.push("-mkfs-time", String(top.mtime));
 	if (request.jobs !== undefined) args.push("-processors", String(request.jobs));
 	if (request.memory !== undefined) args.push("-mem", `${Math.max(1, Math.floor(request.memory / (1 << 20)))}M`);

@@ -7,11 +7,11 @@
 
 import { mkdirSync } from "node:fs";
 import { chmod, utimes } from "node:fs/promises";
+import { removeTree } from "../native/verbs.ts";
+import { start } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { temporaryName } from "../system/files.ts";
-import { removeTree } from "../system/native.ts";
-import { start } from "../system/run.ts";
-import { untar } from "../system/untar.ts";
+import { untar } from "../tar/untar.ts";
 import type { Compression, StreamWriter, WriteRequest, WriteResult } from "./format.ts";
 
 /** mksquashfs's options of a compressor as tar2sqfs takes them. */

@@ -2,7 +2,7 @@
  * Which architecture and version a config is for, and which architecture a name given to ARCH= or uname(2) means.
  *
  * Owns: the kernel's own names (arch/NAME) and their aliases. Pure.
- * Leaves to others: what follows from a difference (origins.ts).
+ * Leaves to others: what follows from a difference (base-config.ts).
  */
 
 import { type Config, symbolValue } from "./config.ts";

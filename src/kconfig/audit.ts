@@ -24,7 +24,7 @@ export interface AuditEntry extends Asked {
 export function auditConfig(asked: readonly Asked[], final: Config): AuditEntry[] {
 	return asked.map((entry) => {
 		const got = final.symbols.get(entry.symbol);
-		const verdict = judge(entry.value, got?.value);
+		const verdict = judgeSetting(entry.value, got?.value);
 		return { ...entry, verdict, ...(got === undefined ? {} : { got: got.raw }) };
 	});
 }
@@ -34,7 +34,7 @@ export function missed(entries: readonly AuditEntry[]): AuditEntry[] {
 	return entries.filter(({ verdict }) => verdict === "absent" || verdict === "different");
 }
 
-function judge(asked: string, got: string | undefined): Verdict {
+function judgeSetting(asked: string, got: string | undefined): Verdict {
 	if (got === undefined) return asked === "n" ? "equal" : "absent";
 	if (sameNumber(asked, got)) return "ok";
 	return asked === "m" && got === "y" ? "promoted" : "different";

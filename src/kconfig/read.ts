@@ -2,7 +2,7 @@
  * A config from disk: a text, a compressed one (/proc/config.gz), or one inside a kernel image.
  *
  * Owns: that a damaged or foreign file is an error with its name, never a shorter config.
- * Leaves to others: which file is read (origins.ts), images (kernel-image.ts) and what lines mean (config.ts).
+ * Leaves to others: which file is read (base-config.ts), images (kernel-image.ts) and what lines mean (config.ts).
  */
 
 import type { FileHandle } from "node:fs/promises";

@@ -7,7 +7,7 @@
 
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { start } from "../system/run.ts";
+import { start } from "../process/run.ts";
 
 export type Packing = "gzip" | "xz" | "lzma" | "bzip2" | "lzo" | "lz4" | "zstd";
 

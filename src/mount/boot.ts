@@ -7,6 +7,7 @@
 import { lstat, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { resolveInRoot } from "../native/verbs.ts";
 import {
 	makeDirectory,
 	readIfExists,
@@ -16,7 +17,6 @@ import {
 	writeFileAtomic,
 } from "../system/files.ts";
 import { escapePath } from "../system/list.ts";
-import { resolveInRoot } from "../system/native.ts";
 import { ownPackage } from "../system/package.ts";
 import { type FileState, fileState, signed, versionOf } from "./boot-files.ts";
 

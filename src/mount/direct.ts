@@ -6,8 +6,8 @@
  */
 
 import { type ErrorCode, type ErrorDetails, KsquashError } from "../errors.ts";
+import { type FileId, type Holder, holders, mountImage, umount } from "../native/verbs.ts";
 import { failure, isSystemError, lacksDecompressor } from "../system/failure.ts";
-import { type FileId, type Holder, holders, mountImage, umount } from "../system/native.ts";
 import type { Mounted, Mounter } from "./mounter.ts";
 
 export class DirectMounter implements Mounter {

@@ -3,17 +3,17 @@
  * image for as long as it lives, to this user only (root's to everybody), and slower.
  *
  * Owns: what squashfuse and fusermount are told, and that what they did is what was asked. Leaves to others: how such a
- * mount is told from others (src/system/fuse-status.ts). Two at once on one mount point are kept apart by the operations'
+ * mount is told from others (src/native/fuse-status.ts). Two at once on one mount point are kept apart by the operations'
  * locks: there is no device to lock.
  */
 
 import { access, constants } from "node:fs/promises";
 import { KsquashError } from "../errors.ts";
+import { fuseMark } from "../native/fuse-status.ts";
+import { type FileId, holders, inspectImage, statTarget, type TargetStatus } from "../native/verbs.ts";
+import { missingProgram, run, which } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory } from "../system/files.ts";
-import { fuseMark } from "../system/fuse-status.ts";
-import { type FileId, holders, inspectImage, statTarget, type TargetStatus } from "../system/native.ts";
-import { missingProgram, run, which } from "../system/run.ts";
 import { busy } from "./direct.ts";
 import type { Mounted, Mounter } from "./mounter.ts";
 

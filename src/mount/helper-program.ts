@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { fileCapabilities, setFileCapabilities } from "../native/verbs.ts";
 import { shellWord } from "../system/command-line.ts";
 import {
 	lstatIfExists,
@@ -16,7 +17,6 @@ import {
 	unlinkIfExists,
 	writeFileAtomic,
 } from "../system/files.ts";
-import { fileCapabilities, setFileCapabilities } from "../system/native.ts";
 import { ownPackage } from "../system/package.ts";
 
 /** CAP_DAC_READ_SEARCH opens loop devices, CAP_SYS_ADMIN mounts. capabilities(7). */

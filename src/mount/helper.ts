@@ -8,8 +8,8 @@
 
 import { basename } from "node:path";
 import { type ErrorCode, Exit, KsquashError } from "../errors.ts";
-import type { FileId } from "../system/native.ts";
-import { type Identity, run } from "../system/run.ts";
+import type { FileId } from "../native/verbs.ts";
+import { type Identity, run } from "../process/run.ts";
 import type { Mounted, Mounter } from "./mounter.ts";
 
 /** What `ksquash-helper --json` answers, as far as it is there. */

@@ -5,8 +5,8 @@
  */
 
 import { KsquashError } from "../errors.ts";
-import type { FileId, MountResult, Probe } from "../system/native.ts";
-import { which } from "../system/run.ts";
+import type { FileId, MountResult, Probe } from "../native/verbs.ts";
+import { which } from "../process/run.ts";
 import { DirectMounter } from "./direct.ts";
 import { FuseMounter, fuseProblem } from "./fuse.ts";
 import { HelperMounter, helperServes } from "./helper.ts";

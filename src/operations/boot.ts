@@ -5,7 +5,6 @@
  * text (src/mount), and the mounting itself (native/helper/boot).
  */
 
-import { scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { insideRoot } from "../layout.ts";
 import {
@@ -21,11 +20,12 @@ import {
 } from "../mount/boot.ts";
 import { BOOT_RULE, dropRule, hasRule, readPolicy, setRule } from "../mount/helper-policy.ts";
 import { installedHelper, placeHelper, removeHelper } from "../mount/helper-program.ts";
+import { run, which } from "../process/run.ts";
+import { scan } from "../release/catalog.ts";
+import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { withLock } from "../release/locks.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
-import { run, which } from "../system/run.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
-import { withLock } from "./locks.ts";
 
 export interface BootEnableOptions extends CommonOptions {
 	/** Found by itself when absent. */

@@ -17,11 +17,11 @@ import {
 	removeHelper,
 	revokeCapabilities,
 } from "../mount/helper-program.ts";
+import { run } from "../process/run.ts";
+import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { withLock } from "../release/locks.ts";
 import { attempt } from "../system/failure.ts";
 import { ownPackage } from "../system/package.ts";
-import { run } from "../system/run.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
-import { withLock } from "./locks.ts";
 
 export interface HelperInstallOptions extends CommonOptions {
 	/** Names or numbers of users who may mount and unmount every release's image. */

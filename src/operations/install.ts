@@ -6,20 +6,20 @@
 
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
-import { findBase } from "../kconfig/origins.ts";
+import { findBase } from "../kconfig/base-config.ts";
 import { readConfigFile } from "../kconfig/read.ts";
 import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
+import { inspectImage, statTarget } from "../native/verbs.ts";
+import { type Context, openContext } from "../release/context.ts";
+import { assertUnused, mounterFor } from "../release/mount-guards.ts";
 import { ksquashCommand, shellWord } from "../system/command-line.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { inspectImage, statTarget } from "../system/native.ts";
 import { type ConfigureOptions, type ConfigureResult, configure } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
 import { checkPlace, findPlace } from "./configure/place.ts";
-import { type Context, openContext } from "./context.ts";
 import { type MountOptions, type MountOutcome, mount } from "./mount.ts";
-import { assertUnused, mounterFor } from "./mounted.ts";
 import { type PackOptions, type PackResult, pack } from "./pack/index.ts";
 import { openSource, type Source } from "./pack/source.ts";
 import { type SelectResult, select } from "./select.ts";

@@ -4,17 +4,17 @@
  * Owns: making the mount point where it is missing, and what may not be there. Leaves to others: mounting (src/mount).
  */
 
-import { type Entry, findEntry, scan } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import type { FuseUse, Mounter } from "../mount/mounter.ts";
+import { type FileId, statTarget, type TargetStatus } from "../native/verbs.ts";
+import { type Entry, findEntry, scan } from "../release/catalog.ts";
+import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { withLock } from "../release/locks.ts";
+import { type Failed, forEachRelease } from "../release/many.ts";
+import { assertMountPoint, ensureMountPoint, LOCK_WAIT_MS, mounterFor, staleness } from "../release/mount-guards.ts";
+import { mountWithoutAddon, releasesWithoutAddon } from "../release/without-addon.ts";
 import { isEmptyDirectory, removeEmptyDirectory } from "../system/files.ts";
-import { type FileId, statTarget, type TargetStatus } from "../system/native.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
-import { withLock } from "./locks.ts";
-import { type Failed, forEach } from "./many.ts";
-import { assertMountPoint, ensureMountPoint, LOCK_WAIT_MS, mounterFor, staleness } from "./mounted.ts";
-import { mountWithoutAddon, releasesWithoutAddon } from "./without-addon.ts";
 
 export interface MountOutcome {
 	release: string;
@@ -55,7 +55,7 @@ export async function mount(release: string, options: MountOptions = {}): Promis
 export async function mountAll(options: MountOptions = {}): Promise<{ done: MountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
 	const releases = await releasesHere(context);
-	return await forEach(context, releases, async (release) => {
+	return await forEachRelease(context, releases, async (release) => {
 		const { undo: _, ...outcome } = await mountOne(context, release, options);
 		return outcome;
 	});

@@ -7,14 +7,14 @@
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { buildName, LINK_KEY, releasePaths } from "../layout.ts";
+import { findBuilds, isCalled } from "../release/builds.ts";
+import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { isOwnLink } from "../release/link.ts";
+import { removeLeftovers, withLock } from "../release/locks.ts";
+import { LOCK_WAIT_MS } from "../release/mount-guards.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
-import { findBuilds, isCalled } from "./builds.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
-import { isOwnLink } from "./link.ts";
-import { removeLeftovers, withLock } from "./locks.ts";
-import { LOCK_WAIT_MS } from "./mounted.ts";
 
 export interface SelectOptions extends CommonOptions {
 	variant?: string | undefined;
@@ -41,13 +41,13 @@ export async function select(release: string, options: SelectOptions = {}): Prom
 	const context = await openContext(options);
 	releasePaths(context.layout, release);
 	if (context.dryRun) {
-		const result = await judge(context, release, options);
+		const result = await planSelection(context, release, options);
 		const plan = [result.moved ? `point ${result.link} to ${result.target}` : `nothing: ${result.link} stays`];
 		return { ...result, plan };
 	}
 	await removeLeftovers(context);
 	const work = async (): Promise<SelectResult> => {
-		const result = await judge(context, release, options);
+		const result = await planSelection(context, release, options);
 		const { link, target } = result;
 		if (result.moved) await context.step("select", `${link} → ${target}`, async () => await swapSymlink(link, target));
 		return result;
@@ -56,7 +56,7 @@ export async function select(release: string, options: SelectOptions = {}): Prom
 }
 
 /** Whether the link is to be moved (`moved`), and what it will say. */
-async function judge(context: Context, release: string, options: SelectOptions): Promise<SelectResult> {
+async function planSelection(context: Context, release: string, options: SelectOptions): Promise<SelectResult> {
 	const { layout } = context;
 	if (options.variant !== undefined) assertRelease(options.variant, "from --variant");
 	const target = buildName(release, options.variant);

@@ -4,18 +4,18 @@
  * Owns: one row a release. Leaves to others: how it looks (src/cli).
  */
 
-import { byRelease, type Entry, leftovers, scan, withoutImage } from "../catalog.ts";
 import { type Layout, type ReleasePaths, releasePaths } from "../layout.ts";
 import { enabledInits, type Init, oldFiles } from "../mount/boot.ts";
 import { BOOT_RULE, hasRule, readPolicy } from "../mount/helper-policy.ts";
 import { otherHelper } from "../mount/helper-program.ts";
+import { statTarget, type TargetStatus } from "../native/verbs.ts";
+import { type Build, buildsOf, findAllBuilds, followLink } from "../release/builds.ts";
+import { byRelease, type Entry, leftovers, scan, withoutImage } from "../release/catalog.ts";
+import { type CommonOptions, openContext } from "../release/context.ts";
+import { isLocked } from "../release/locks.ts";
+import { rescue, staleness } from "../release/mount-guards.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.ts";
-import { statTarget, type TargetStatus } from "../system/native.ts";
-import { type Build, buildsOf, findAllBuilds, followLink } from "./builds.ts";
-import { type CommonOptions, openContext } from "./context.ts";
-import { isLocked } from "./locks.ts";
-import { rescue, staleness } from "./mounted.ts";
 
 export interface ReleaseStatus {
 	release: string;
@@ -76,7 +76,7 @@ export async function status(options: CommonOptions = {}): Promise<Status> {
 	const marked = around.builds.flatMap(({ stamp }) => stamp?.release ?? []);
 	const others = [...new Set([...(await withoutImage(layout)), ...marked])].filter((release) => !known.has(release));
 	const rows = [
-		...entries.map(async (entry) => await describe(entry, around)),
+		...entries.map(async (entry) => await describeRelease(entry, around)),
 		...others.map(async (release) => await describeRest(releasePaths(layout, release), around)),
 	];
 	const releases = (await Promise.all(rows)).toSorted((a, b) => byRelease(a.release, b.release));
@@ -87,7 +87,7 @@ export async function status(options: CommonOptions = {}): Promise<Status> {
 	return { root: layout.root, releases, ...(link === undefined ? {} : { link }), ...left };
 }
 
-async function describe(entry: Entry, around: Surroundings): Promise<ReleaseStatus> {
+async function describeRelease(entry: Entry, around: Surroundings): Promise<ReleaseStatus> {
 	const { paths, info, manifest } = entry;
 	const target = await statTarget(paths.mountPoint, paths.image);
 	const imageBytes = info?.fileSize ?? 0;
@@ -105,18 +105,18 @@ async function describe(entry: Entry, around: Surroundings): Promise<ReleaseStat
 
 /** A release without an image: a mount whose image was deleted, a tree set aside, a build directory, a manifest. */
 async function describeRest(paths: ReleasePaths, around: Surroundings): Promise<ReleaseStatus> {
-	const { image, mountPoint, release, setAside, rest } = paths;
+	const { image, mountPoint, release, displacedTree, partialTree } = paths;
 	const target = await statTarget(mountPoint, image);
 	const found = [`there is no ${image}`];
 	if (target.state === "mounted") {
 		found.push(`its mount is the last copy; ${rescue(mountPoint, target.device, image)}`);
 	}
-	if ((await lstatIfExists(setAside)) !== undefined) {
+	if ((await lstatIfExists(displacedTree)) !== undefined) {
 		found.push(
-			`its tree is in ${setAside}: ${ksquashCommand(`pack ${release}`, paths.root)} puts it back and packs it`,
+			`its tree is in ${displacedTree}: ${ksquashCommand(`pack ${release}`, paths.root)} puts it back and packs it`,
 		);
 	}
-	if ((await lstatIfExists(rest)) !== undefined) found.push(`${rest} is what was left of its tree`);
+	if ((await lstatIfExists(partialTree)) !== undefined) found.push(`${partialTree} is what was left of its tree`);
 	const state = target.state === "mounted" ? target.state : "no image";
 	return { ...surroundings(paths, target, around), state, imageBytes: 0, problems: found };
 }

@@ -4,16 +4,16 @@
  * Owns: what counts as ours to unmount. Leaves to others: the call and the holders' names (src/mount).
  */
 
-import { findEntry, scan, withoutImage } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
+import { type FileId, statTarget, type TargetStatus } from "../native/verbs.ts";
+import { findEntry, scan, withoutImage } from "../release/catalog.ts";
+import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { withLock } from "../release/locks.ts";
+import { type Failed, forEachRelease } from "../release/many.ts";
+import { assertNotLastCopy, assertUnused, LOCK_WAIT_MS, mounterFor, ownMount } from "../release/mount-guards.ts";
+import { releasesWithoutAddon, umountWithoutAddon } from "../release/without-addon.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { type FileId, statTarget, type TargetStatus } from "../system/native.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
-import { withLock } from "./locks.ts";
-import { type Failed, forEach } from "./many.ts";
-import { assertNotLastCopy, assertUnused, LOCK_WAIT_MS, mounterFor, ownMount } from "./mounted.ts";
-import { releasesWithoutAddon, umountWithoutAddon } from "./without-addon.ts";
 
 export interface UmountOptions extends CommonOptions {
 	/** Detach it although it is busy: it lives on, unseen, until its last user ends. */
@@ -41,7 +41,7 @@ export async function umount(release: string, options: UmountOptions = {}): Prom
 export async function umountAll(options: UmountOptions = {}): Promise<{ done: UmountOutcome[]; failed: Failed[] }> {
 	const context = await openContext(options);
 	const releases = await releasesHere(context);
-	return await forEach(context, releases, async (release) => await umountOne(context, release, options));
+	return await forEachRelease(context, releases, async (release) => await umountOne(context, release, options));
 }
 
 /** Those with an image, and those whose image was deleted while it is mounted. */

@@ -5,17 +5,17 @@
  * Leaves to others: reading (src/image). Changes nothing.
  */
 
-import { type Entry, findEntry } from "../catalog.ts";
 import { KsquashError } from "../errors.ts";
 import { readContentList } from "../image/content-list.ts";
 import { formats } from "../image/formats.ts";
 import { fileSha256, type Manifest } from "../image/manifest.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import { mountProblem } from "../mount/mounter.ts";
+import { listTree, type TreeList } from "../native/verbs.ts";
+import { type Entry, findEntry } from "../release/catalog.ts";
+import { type CommonOptions, type Context, openContext } from "../release/context.ts";
 import { attempt } from "../system/failure.ts";
 import { contentHash, diffLists } from "../system/list.ts";
-import { listTree, type TreeList } from "../system/native.ts";
-import { type CommonOptions, type Context, openContext } from "./context.ts";
 
 export interface VerifyOptions extends CommonOptions {
 	/** "full" when absent. Each depth contains those before it. */

@@ -7,9 +7,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { resolveInRoot } from "../native/verbs.ts";
+import { run } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
-import { resolveInRoot } from "../system/native.ts";
-import { run } from "../system/run.ts";
 
 /** A package's name as PMS 3.1 has it, or a pattern of it with "*". */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9+_.-]*\/[A-Za-z0-9_*][A-Za-z0-9+_*-]*$/;

@@ -6,7 +6,7 @@
  * CONFIG_SQUASHFS_FRAGMENT_CACHE_SIZE), so in another order the same ones are unpacked again and again.
  */
 
-import type { TarEntry, TarVisitor } from "../system/tar.ts";
+import type { TarEntry, TarVisitor } from "../tar/tar.ts";
 
 /** With fewer neighbours all that there is fits into a fragment or two. */
 const ENOUGH = 100;

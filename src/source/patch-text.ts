@@ -54,9 +54,9 @@ class Parser {
 
 	parse(): PatchText {
 		while (this.#at < this.#lines.length) this.#section();
-		if (this.#touched.size === 0) throw this.#refused("it holds no unified diff (diff -u, git format-patch)");
+		if (this.#touched.size === 0) throw this.#patchError("it holds no unified diff (diff -u, git format-patch)");
 		const through = [...this.#touched].find((path) => [...this.#links].some((link) => path.startsWith(`${link}/`)));
-		if (through !== undefined) throw this.#refused(`${through} lies below a link that it makes`);
+		if (through !== undefined) throw this.#patchError(`${through} lies below a link that it makes`);
 		return {
 			touched: [...this.#touched].toSorted(),
 			links: [...this.#links],
@@ -68,9 +68,9 @@ class Parser {
 		const line = this.#line();
 		if (line.startsWith("diff --git ")) this.#gitHeader(line);
 		else if (line.startsWith("--- ") && this.#line(1).startsWith("+++ ")) this.#file();
-		else if (HUNK.test(line)) throw this.#refused("a hunk of no file", this.#at);
+		else if (HUNK.test(line)) throw this.#patchError("a hunk of no file", this.#at);
 		else if (line === "GIT binary patch" || /^Binary files .* differ$/.test(line)) {
-			throw this.#refused(
+			throw this.#patchError(
 				`a binary diff${this.#git ? ` of ${this.#git.new}` : ""}, which patch(1) cannot apply`,
 				this.#at,
 			);
@@ -88,7 +88,7 @@ class Parser {
 			const header = this.#line();
 			const named = /^(?:rename|copy) (from|to) (.*)$/.exec(header);
 			if (named && named[2] !== (named[1] === "from" ? git.old : git.new)) {
-				throw this.#refused(`it is not named as in line ${from + 1}`, this.#at);
+				throw this.#patchError(`it is not named as in line ${from + 1}`, this.#at);
 			}
 			if (/^(?:new(?: file)? mode|index .*) 120000$/.test(header)) this.#isLink = true;
 			this.#out.push(named?.[2] ? header.replace(named[2], quoted(named[2])) : header);
@@ -104,24 +104,24 @@ class Parser {
 		this.#at++;
 		const [after, afterTime] = this.#splitName(4);
 		this.#at++;
-		if (before === NOTHING && after === NOTHING) throw this.#refused("it names no file", this.#at - 1);
+		if (before === NOTHING && after === NOTHING) throw this.#patchError("it names no file", this.#at - 1);
 		const path = after === NOTHING ? this.#name(before, this.#at - 2) : this.#name(after, this.#at - 1);
 		const other = before === NOTHING ? path : this.#name(before, this.#at - 2);
 		if (
 			this.#git &&
 			(path !== (after === NOTHING ? this.#git.old : this.#git.new) || ![path, this.#git.old].includes(other))
 		) {
-			throw this.#refused(`${path} is not what its "diff --git" line says`, this.#at - 1);
+			throw this.#patchError(`${path} is not what its "diff --git" line says`, this.#at - 1);
 		}
 		const old = this.#git ? other : path;
 		this.#out.push(`--- ${before === NOTHING ? NOTHING : quoted(`a/${old}`)}${beforeTime}`);
 		this.#out.push(`+++ ${after === NOTHING ? NOTHING : quoted(`b/${path}`)}${afterTime}`);
 		this.#touched.add(path);
-		if (!HUNK.test(this.#line())) throw this.#refused(`${path}: a hunk is missing`, this.#at);
+		if (!HUNK.test(this.#line())) throw this.#patchError(`${path}: a hunk is missing`, this.#at);
 		let added = "";
 		while (HUNK.test(this.#line())) added += this.#hunk(path);
 		if (this.#isLink && leaves(path, added))
-			throw this.#refused(`${path} becomes a link out of the tree`, this.#at - 1);
+			throw this.#patchError(`${path} becomes a link out of the tree`, this.#at - 1);
 		this.#git = undefined;
 		this.#isLink = false;
 	}
@@ -144,7 +144,7 @@ class Parser {
 			else if (sign !== "\\") old = -1;
 			const end = this.#at >= this.#lines.length - 1 && line === "";
 			if (old < 0 || added < 0 || end)
-				throw this.#refused(`${path}: the hunk of line ${begin + 1} is malformed`, this.#at);
+				throw this.#patchError(`${path}: the hunk of line ${begin + 1} is malformed`, this.#at);
 			this.#out.push(line);
 			this.#at++;
 		}
@@ -194,7 +194,7 @@ class Parser {
 						: [".git", ".hg", ".svn", ".pc"].includes(parts[0] ?? "")
 							? "a name inside of version control"
 							: undefined;
-		if (why !== undefined) throw this.#refused(`${printable(full)}: ${why}`, line);
+		if (why !== undefined) throw this.#patchError(`${printable(full)}: ${why}`, line);
 		return path;
 	}
 
@@ -202,7 +202,7 @@ class Parser {
 		return this.#lines[this.#at + ahead] ?? "";
 	}
 
-	#refused(why: string, line?: number): KsquashError {
+	#patchError(why: string, line?: number): KsquashError {
 		const where = line === undefined ? "" : `, line ${line + 1}`;
 		return new KsquashError("ERR_KSQUASH_PATCH", `the patch ${this.#from} is refused${where}: ${why}`, {
 			path: this.#from,

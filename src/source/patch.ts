@@ -9,10 +9,10 @@ import { createHash } from "node:crypto";
 import { chmod, lutimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { KsquashError } from "../errors.ts";
+import { run, start } from "../process/run.ts";
 import { attempt, toolFailure } from "../system/failure.ts";
 import { lstatIfExists } from "../system/files.ts";
 import { readInput } from "../system/input.ts";
-import { run, start } from "../system/run.ts";
 import { compressionOf, decompressor } from "./compression.ts";
 import { type PatchText, parsePatch } from "./patch-text.ts";
 
@@ -114,7 +114,7 @@ async function apply(directory: string, patch: Patch, { signal, warn }: Applying
 	const { status, lines } = await run("patch", args, options).catch((error: unknown) => {
 		throw toolFailure(error, directory);
 	});
-	if (status !== 0) throw refused(patch, lines);
+	if (status !== 0) throw patchError(patch, lines);
 	for (const { file, line } of byFile(lines)) {
 		if (/ with fuzz \d/.test(line))
 			warn(`${patch.path}: ${file}: ${line.replace(/\.$/, "")}: look whether it is right`);
@@ -145,7 +145,7 @@ const reasons: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[
 	[/refusing to patch|dangerous file name/, ([line]) => line],
 ];
 
-function refused(patch: Patch, lines: readonly string[]): KsquashError {
+function patchError(patch: Patch, lines: readonly string[]): KsquashError {
 	const found = byFile(lines).flatMap(({ file, line }, at, all) => {
 		const reason = reasons.map(([pattern, say]) => ({ match: pattern.exec(line), say })).find(({ match }) => match);
 		if (!reason?.match) return [];

@@ -2,18 +2,18 @@
  * What happens to each entry of a kernel tarball: checked, stripped of the leading directory, written on, listed.
  *
  * Owns: which names and links are refused (they could write outside the tree), and the canonical list.
- * Leaves to others: reading the archive (src/system/tar.ts) and where the new one goes.
+ * Leaves to others: reading the archive (src/tar/tar.ts) and where the new one goes.
  */
 
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Pack, pack } from "tar-stream";
 import { KsquashError } from "../errors.ts";
-import { Gather } from "../system/gather.ts";
+import type { TreeList } from "../native/verbs.ts";
 import { ListBuilder, type ListEntry } from "../system/list.ts";
 import { printable } from "../system/names.ts";
-import type { TreeList } from "../system/native.ts";
-import { type BodySink, type TarEntry, type TarVisitor, write } from "../system/tar.ts";
+import { Gather } from "../tar/gather.ts";
+import { type BodySink, type TarEntry, type TarVisitor, write } from "../tar/tar.ts";
 import { isLocalVersionName, kernelRelease, type LocalVersionFile } from "./release.ts";
 
 export interface TopDirectory {

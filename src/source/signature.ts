@@ -7,7 +7,7 @@
 
 import { Transform, type TransformCallback } from "node:stream";
 import { KsquashError } from "../errors.ts";
-import { type Started, start } from "../system/run.ts";
+import { type Started, start } from "../process/run.ts";
 
 export interface SignatureFiles {
 	/** A detached signature, armoured or not. */

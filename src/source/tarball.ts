@@ -2,19 +2,19 @@
  * A kernel tarball as a stream: decompressed by a process, stripped of its leading directory, its names checked.
  *
  * Owns: which tarballs are fit to pack, the release read on the way, the canonical list of what went through.
- * Leaves to others: where the rewritten tar goes (src/image) and the tar format itself (src/system/tar.ts).
+ * Leaves to others: where the rewritten tar goes (src/image) and the tar format itself (src/tar/tar.ts).
  */
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type Duplex, type Readable, Transform, type TransformCallback } from "node:stream";
 import { KsquashError } from "../errors.ts";
+import type { FileId, TreeList } from "../native/verbs.ts";
+import { start } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { fileId, lstatIfExists } from "../system/files.ts";
 import { openInput } from "../system/input.ts";
-import type { FileId, TreeList } from "../system/native.ts";
-import { start } from "../system/run.ts";
-import { readTar, type TarVisitor } from "../system/tar.ts";
+import { readTar, type TarVisitor } from "../tar/tar.ts";
 import { type Compression, compressionOf, decompressor } from "./compression.ts";
 import { OrderWatch } from "./order.ts";
 import { Repacker, type TopDirectory } from "./repack.ts";

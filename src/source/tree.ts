@@ -8,9 +8,9 @@
 import { lstat, readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
+import type { FileId } from "../native/verbs.ts";
 import { attempt } from "../system/failure.ts";
 import { fileId, lstatIfExists } from "../system/files.ts";
-import type { FileId } from "../system/native.ts";
 import { isLocalVersionName, kernelRelease } from "./release.ts";
 
 export interface KernelTree {

@@ -5,7 +5,23 @@
  */
 
 import { type ErrorCode, type ErrorDetails, KsquashError } from "../errors.ts";
-import type { NativeError } from "./native.ts";
+
+/** What a native rejection looks like: Node's SystemError shape and three more fields. */
+export interface NativeError extends Error {
+	/** Negative errno. */
+	errno: number;
+	/** e.g. "ENOENT". */
+	code: string;
+	syscall: string;
+	path?: string;
+	dest?: string;
+	/** The step of the verb, e.g. "attach", "fsopen", "probe-read", "move". */
+	step?: string;
+	/** The kernel's fs-context log, where it said something. */
+	kernelLog?: string;
+	/** For images and targets: the reason in words, e.g. "wrong magic: this is gzip data". */
+	reason?: string;
+}
 
 const codes: Readonly<Record<string, ErrorCode>> = {
 	EACCES: "ERR_KSQUASH_PRIVILEGE",

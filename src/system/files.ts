@@ -2,7 +2,7 @@
  * Small file work that must survive a crash: atomic write, symlink swap, fsync of a directory.
  *
  * Owns: the order temporary name → fsync → rename → fsync(directory).
- * Leaves to others: removing trees (src/system/native.ts: Node has no unlinkat) and what is written.
+ * Leaves to others: removing trees (removeTree of src/native: Node has no unlinkat) and what is written.
  */
 
 import { randomBytes } from "node:crypto";
@@ -21,7 +21,9 @@ import {
 	unlink,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { FileId } from "./native.ts";
+
+/** Identity of a file: `${st_dev}:${st_ino}`, both decimal. Never compare files by name. */
+export type FileId = string;
 
 export interface WriteOptions {
 	/** Permission bits; 0644 when absent. */

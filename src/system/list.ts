@@ -1,5 +1,5 @@
 /**
- * The canonical list of a tree in TypeScript: the same lines that the add-on's listTree makes (src/system/native.ts).
+ * The canonical list of a tree in TypeScript: the same lines that the add-on's listTree makes (src/native/verbs.ts).
  *
  * Owns: writing a line, sorting, and saying in which entries two lists differ.
  * Leaves to others: where the entries come from.
@@ -7,7 +7,36 @@
 
 import { createHash } from "node:crypto";
 import { TextDecoder } from "node:util";
-import type { Difference, NativePath, TreeList } from "./native.ts";
+import type { NativePath } from "./names.ts";
+
+/**
+ * A canonical list of a tree, one line an entry, sorted by the bytes of the path, "." first:
+ *   TYPE MODE SIZE MTIME SHA256 PATH [TARGET] [x=SHA256]
+ * TYPE is one of d f l c b p s; MODE four octal digits; SIZE in bytes for f, else 0, MAJOR:MINOR for c and b; MTIME
+ * whole seconds (0 for ".": a tar has no time for it); SHA256 of the content for f, else "-"; PATH and TARGET with bytes <= 0x20, 0x7f and "\" written as
+ * three-digit octal escapes ("\040"), TARGET for l only; x= the sha256 of the xattrs when there are any outside
+ * security.*: for each in order of name NAME "=" VALUE "\0".
+ * Owners are left out: an image's are always 0:0.
+ */
+export interface TreeList {
+	entries: number;
+	/** Sum of the sizes of all files. */
+	bytes: number;
+	list: Uint8Array;
+	/** Of a tree: dev, ino, size, mtime, ctime of each entry as it was seen, for removeTree. Opaque. */
+	snapshot?: Uint8Array;
+}
+
+export interface Difference {
+	/** Relative; escaped as in the list, and bytes that are not UTF-8 too. */
+	path: string;
+	/**
+	 * Tree / image: "only in the tree", "only in the image", "type file / directory", "mode 0644 / 0755", "size 1 / 2",
+	 * "time 1 / 2", "device 1:3 / 1:5", "link target a / b", "content", "xattr user.a", "owner 1000:1000 in the image",
+	 * "on another file system", "changed while it was read".
+	 */
+	what: string;
+}
 
 export interface ListEntry {
 	type: "d" | "f" | "l" | "c" | "b" | "p" | "s";
@@ -63,7 +92,7 @@ export function diffLists(a: TreeList, b: TreeList, names: readonly [string, str
 	for (const [path, line] of left) {
 		const other = right.get(path);
 		if (other === undefined) differences.push({ path, what: `only in ${names[0]}` });
-		else if (other !== line) differences.push({ path, what: describe(line, other) });
+		else if (other !== line) differences.push({ path, what: describeChange(line, other) });
 	}
 	for (const path of right.keys()) {
 		if (!left.has(path)) differences.push({ path, what: `only in ${names[1]}` });
@@ -112,7 +141,7 @@ function formatLine(entry: ListEntry): string {
 
 const FIELDS = ["type", "mode", "size", "mtime", "content", "path", "target or xattrs", "xattrs"] as const;
 
-function describe(a: string, b: string): string {
+function describeChange(a: string, b: string): string {
 	const left = a.split(" ");
 	const right = b.split(" ");
 	const parts = FIELDS.flatMap((field, i) => {

@@ -6,6 +6,9 @@
 
 import { KsquashError } from "../errors.ts";
 
+/** A path as it crosses: a string where it is valid UTF-8, else the raw bytes. */
+export type NativePath = string | Uint8Array;
+
 /** `linux-REL` must fit the helper's NAME ([A-Za-z0-9][A-Za-z0-9._+-]{0,199}): so 194 characters at most. */
 const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,193}$/;
 

@@ -17,7 +17,7 @@ import {
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { which } from "../../src/system/run.ts";
+import { which } from "../../src/process/run.ts";
 import { loopsBelow, placeTarball, scratchRoot, smallRelease } from "../support/scratch.ts";
 import { fetched, type Toolchain, toolchain } from "./support/nodes.ts";
 

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { accessSync, appendFileSync, chownSync, constants, mkdtempSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { which } from "../../src/system/run.ts";
+import { which } from "../../src/process/run.ts";
 import { GROUP, USER } from "./helper.ts";
 
 /** Undefined where FUSE works. MUST_WORK=1: a test with a missing part fails instead of being skipped. */

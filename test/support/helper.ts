@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { setFileCapabilities } from "../../src/system/native.ts";
+import { setFileCapabilities } from "../../src/native/verbs.ts";
 import { mountsBelow } from "./scratch.ts";
 
 const top = join(import.meta.dirname, "../..");

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it } from "vitest";
-import { Gather } from "../../src/system/gather.ts";
+import { Gather } from "../../src/tar/gather.ts";
 
 const largest = 64 << 10;
 

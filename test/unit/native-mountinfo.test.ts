@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseMountinfo } from "../../src/system/native.ts";
+import { parseMountinfo } from "../../src/native/verbs.ts";
 
 const parse = (text: string | Buffer) => parseMountinfo(Buffer.from(text as string));
 const row = (target: string, middle = "shared:1 ", tail = "squashfs /dev/loop0 ro") =>

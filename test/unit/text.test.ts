@@ -3,8 +3,8 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { parseCount, parseSize } from "../../src/cli/flags.ts";
+import { duration, errorLines, plural, size, table } from "../../src/cli/render/text.ts";
 import { Terminal } from "../../src/cli/terminal.ts";
-import { duration, errorLines, plural, size, table } from "../../src/cli/text.ts";
 import { errorCodes, KsquashError } from "../../src/errors.ts";
 import { ksquashCommand } from "../../src/system/command-line.ts";
 

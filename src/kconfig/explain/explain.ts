@@ -80,7 +80,7 @@ export function explainSymbol(tree: KconfigTree, now: Values, symbol: string): E
 		type: type ?? "unknown",
 		value,
 		changeable: isChangeable(tree, symbol, now),
-		definitions: definitions.map((definition) => describe(definition, now)),
+		definitions: definitions.map((definition) => explainDefinition(definition, now)),
 		selectedBy: tree.selectedBy(symbol).map((one) => selection(one, now)),
 		impliedBy: tree.impliedBy(symbol).map((one) => selection(one, now)),
 		...(choice === undefined ? {} : { choice: describeChoice(choice, now) }),
@@ -96,7 +96,7 @@ function line(symbol: string, value: string): string {
 	return value === "n" ? `# CONFIG_${symbol} is not set` : `CONFIG_${symbol}=${value}`;
 }
 
-function describe(definition: Definition, now: Values): ExplainedDefinition {
+function explainDefinition(definition: Definition, now: Values): ExplainedDefinition {
 	const { prompt, depends } = definition;
 	const condition = (one: { condition: Parameters<typeof evaluate>[0] }): string =>
 		one.condition === undefined ? "" : ` if ${format(one.condition, now)}`;

@@ -5,13 +5,13 @@
  * Leaves to others: verdicts (src/kconfig/audit.ts) and reasons (src/kconfig/explain/reasons.ts).
  */
 
-import { findEntry } from "../../catalog.ts";
 import { auditConfig, missed } from "../../kconfig/audit.ts";
 import { type Miss, whyMissed } from "../../kconfig/explain/reasons.ts";
 import { type Asked, mergeConfigs } from "../../kconfig/merge.ts";
-import { canMountOwnSource, type OwnSource } from "../../kconfig/readable.ts";
-import { type CommonOptions, type Context, openContext } from "../context.ts";
-import { type FragmentOptions, reportLost, userFragments } from "../inputs.ts";
+import { canMountOwnSource, type OwnSource } from "../../kconfig/squashfs-support.ts";
+import { findEntry } from "../../release/catalog.ts";
+import { type FragmentOptions, reportLost, userFragments } from "../../release/config-inputs.ts";
+import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
 import { openRelease } from "./release.ts";
 
 /** Fragments and settings take the place of what the last configure was given. */

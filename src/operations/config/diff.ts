@@ -5,10 +5,10 @@
  */
 
 import { type Change, diffConfigs, fragmentBetween } from "../../kconfig/diff.ts";
-import { assertTexts } from "../arguments.ts";
-import { type CommonOptions, openContext } from "../context.ts";
-import { reportLost } from "../inputs.ts";
-import { openConfig } from "./source.ts";
+import { assertTexts } from "../../options/check.ts";
+import { reportLost } from "../../release/config-inputs.ts";
+import { type CommonOptions, openContext } from "../../release/context.ts";
+import { openConfig } from "./named-config.ts";
 
 export type { Change } from "../../kconfig/diff.ts";
 

@@ -10,12 +10,12 @@ import { type Explanation, explainSymbol } from "../../kconfig/explain/explain.t
 import { configValues } from "../../kconfig/explain/values.ts";
 import { mergeConfigs } from "../../kconfig/merge.ts";
 import { buildName } from "../../layout.ts";
+import { assertTexts } from "../../options/check.ts";
+import { reportLost } from "../../release/config-inputs.ts";
+import { type CommonOptions, openContext } from "../../release/context.ts";
 import { shellWord } from "../../system/command-line.ts";
-import { assertTexts } from "../arguments.ts";
-import { type CommonOptions, openContext } from "../context.ts";
-import { reportLost } from "../inputs.ts";
+import { openConfig } from "./named-config.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
-import { openConfig } from "./source.ts";
 
 export type { Explanation } from "../../kconfig/explain/explain.ts";
 

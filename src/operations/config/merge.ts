@@ -10,13 +10,13 @@ import { dirname, join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import type { Finding } from "../../kconfig/config.ts";
 import { type MergeReport, mergeConfigs } from "../../kconfig/merge.ts";
-import { findingLine } from "../../kconfig/settings.ts";
+import { findingLine } from "../../kconfig/set-option.ts";
+import { assertTexts } from "../../options/check.ts";
+import { reportLost, strictError, userFragments } from "../../release/config-inputs.ts";
+import { type CommonOptions, openContext } from "../../release/context.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readIfExists, writeFileAtomic } from "../../system/files.ts";
-import { assertTexts } from "../arguments.ts";
-import { type CommonOptions, openContext } from "../context.ts";
-import { refused, reportLost, userFragments } from "../inputs.ts";
-import { readNamed } from "./source.ts";
+import { readNamed } from "./named-config.ts";
 
 export type { Finding } from "../../kconfig/config.ts";
 export type { MergeReport } from "../../kconfig/merge.ts";
@@ -89,7 +89,7 @@ function assertStrict(reports: readonly MergeReport[], findings: readonly Findin
 		const before = `${previous.file}:${previous.line}`;
 		return `${next.file}:${next.line}: CONFIG_${symbol}=${next.raw}, but ${before} says ${previous.raw}`;
 	});
-	if (lost.length + lines.length > 0) throw refused([...lost, ...lines]);
+	if (lost.length + lines.length > 0) throw strictError([...lost, ...lines]);
 }
 
 /** A link is followed, so that it stays one. A fragment is never written over. */

@@ -14,11 +14,11 @@ import type { Values } from "../../kconfig/language/expression.ts";
 import type { KconfigTree } from "../../kconfig/language/model.ts";
 import { readKconfig } from "../../kconfig/language/tree.ts";
 import { buildName, releasePaths } from "../../layout.ts";
+import { type Build, findAllBuilds } from "../../release/builds.ts";
+import { findBuild, readBuildConfig } from "../../release/config-inputs.ts";
+import type { Context } from "../../release/context.ts";
 import { ksquashCommand } from "../../system/command-line.ts";
 import { readLinkIfExists } from "../../system/files.ts";
-import { type Build, findAllBuilds } from "../builds.ts";
-import type { Context } from "../context.ts";
-import { findBuild, readBuildConfig } from "../inputs.ts";
 
 export interface ConfiguredRelease {
 	release: string;

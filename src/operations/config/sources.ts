@@ -5,14 +5,14 @@
  */
 
 import { join } from "node:path";
-import { findBase } from "../../kconfig/origins.ts";
-import { listSources, packagedConfigs, type SourceEntry, systemSources } from "../../kconfig/places.ts";
+import { findBase } from "../../kconfig/base-config.ts";
+import { listSources, packagedConfigs, type SourceEntry, systemSources } from "../../kconfig/config-locations.ts";
 import { buildName } from "../../layout.ts";
+import { buildConfigs } from "../../release/config-inputs.ts";
+import { type CommonOptions, openContext } from "../../release/context.ts";
 import { assertRelease } from "../../system/names.ts";
-import { type CommonOptions, openContext } from "../context.ts";
-import { buildConfigs } from "../inputs.ts";
 
-export type { SourceEntry } from "../../kconfig/places.ts";
+export type { SourceEntry } from "../../kconfig/config-locations.ts";
 
 export interface SourcesOptions extends CommonOptions {
 	/** ARCH= of the build; the machine's own when absent. */

@@ -7,17 +7,17 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { openConfigBackup, withConfigBackup } from "../../build/config-backup.ts";
 import type { BuildDirectory } from "../../build/directory.ts";
 import { removeTemporaries } from "../../build/files.ts";
 import { runTarget, toolchainLine } from "../../build/kbuild.ts";
-import { openMemory, remembering } from "../../build/memory.ts";
 import { inputsHash, type Stamp, sha256, writeStamp } from "../../build/stamp.ts";
 import { forgetPrepared, keepMade, keepPrepared } from "../../build/tools.ts";
+import { findBase, type Origin } from "../../kconfig/base-config.ts";
 import { parseConfig, symbolValue } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
-import { findBase, type Origin } from "../../kconfig/origins.ts";
-import type { Context } from "../context.ts";
-import { buildConfigs, namedBase } from "../inputs.ts";
+import { buildConfigs, namedBase } from "../../release/config-inputs.ts";
+import type { Context } from "../../release/context.ts";
 import { merge, type Request, warnIfUnmountable } from "./merge.ts";
 import type { ConfigureOptions, ConfigureResult } from "./options.ts";
 
@@ -33,7 +33,7 @@ export async function fill(
 	const { arch, cross, makeArgs } = options;
 	const make = { owner, arch, cross, makeArgs };
 	await removeTemporaries(path, owner);
-	const memory = await openMemory(path, owner, stamp.config !== undefined);
+	const memory = await openConfigBackup(path, owner, stamp.config !== undefined);
 	const existing = memory.config;
 	const toolchain = await toolchainLine(make);
 	const inputs = inputsHash({ ...make, release, toolchain, base: "", fragments });
@@ -62,7 +62,7 @@ export async function fill(
 	// The directory's own .config as the base is no new origin: the first one stays what is remembered.
 	if (origin.kind === "build-directory" && stamp.base !== undefined) next.base = stamp.base;
 	const made = await context.step("configure", origin.why, async () => {
-		return await remembering(path, owner, memory, async () => {
+		return await withConfigBackup(path, owner, memory, async () => {
 			const merged = await merge(context, request, origin, fragments);
 			// The stamp says that it is done: from here on nothing of it may be lost.
 			await keepMade(path, owner);

@@ -6,15 +6,15 @@
 
 import { dirname, join, relative } from "node:path";
 import { prepareDirectory } from "../../build/directory.ts";
-import { findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { buildKey, buildName, releasePaths } from "../../layout.ts";
+import { findEntry } from "../../release/catalog.ts";
+import { findingsOf, reportLost } from "../../release/config-inputs.ts";
+import { type Context, openContext } from "../../release/context.ts";
+import { removeLeftovers, withLock } from "../../release/locks.ts";
 import { ksquashCommand } from "../../system/command-line.ts";
 import { lstatIfExists, swapSymlink } from "../../system/files.ts";
-import { type Context, openContext } from "../context.ts";
-import { findingsOf, reportLost } from "../inputs.ts";
-import { removeLeftovers, withLock } from "../locks.ts";
 import { fill } from "./fill.ts";
 import { type ConfigureOptions, type ConfigureResult, checkOptions } from "./options.ts";
 import { findPlace, type Place } from "./place.ts";

@@ -1,26 +1,26 @@
 /**
  * The middle of a configure: base and fragments become one text, `conf` finishes it, and what it dropped is explained.
  *
- * Leaves to others: which base and fragments (../inputs.ts), the build directory around it (../configure.ts).
+ * Leaves to others: which base and fragments (src/release/config-inputs.ts), the build directory around it (../configure.ts).
  */
 
 import { existsSync } from "node:fs";
 import { machine } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { configure as runConfigure } from "../../build/configure.ts";
-import { findEntry } from "../../catalog.ts";
 import { kernelArch } from "../../kconfig/arch.ts";
 import { auditConfig, missed } from "../../kconfig/audit.ts";
+import type { Origin } from "../../kconfig/base-config.ts";
 import { parseConfig } from "../../kconfig/config.ts";
 import { whyMissed } from "../../kconfig/explain/reasons.ts";
 import { configValues } from "../../kconfig/explain/values.ts";
 import { readKconfig } from "../../kconfig/language/tree.ts";
 import { type Asked, type Fragment, mergeConfigs } from "../../kconfig/merge.ts";
-import type { Origin } from "../../kconfig/origins.ts";
-import { canMountOwnSource } from "../../kconfig/readable.ts";
 import { scrubConfig } from "../../kconfig/scrub.ts";
-import type { Context } from "../context.ts";
-import { reportLost } from "../inputs.ts";
+import { canMountOwnSource } from "../../kconfig/squashfs-support.ts";
+import { findEntry } from "../../release/catalog.ts";
+import { reportLost } from "../../release/config-inputs.ts";
+import type { Context } from "../../release/context.ts";
 
 export type Request = Parameters<typeof runConfigure>[0];
 

@@ -7,9 +7,9 @@ import { assertBuildTools, assertMakeWords } from "../../build/kbuild.ts";
 import { parseConfig } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { readConfigFile } from "../../kconfig/read.ts";
+import { allFragments, type FragmentOptions, findingsOf, namedBase, refuseLost } from "../../release/config-inputs.ts";
+import type { CommonOptions, Context } from "../../release/context.ts";
 import { assertRelease } from "../../system/names.ts";
-import type { CommonOptions, Context } from "../context.ts";
-import { allFragments, type FragmentOptions, findingsOf, namedBase, refuseLost } from "../inputs.ts";
 
 /** Fragments are merged after those of /etc/kernel/config.d and of the settings. */
 export interface ConfigureOptions extends CommonOptions, FragmentOptions {

@@ -12,10 +12,10 @@ import { assertAncestors, assertCanActAs, findOwner, type Owner } from "../../bu
 import { assertBuildablePath } from "../../build/paths.ts";
 import { KsquashError } from "../../errors.ts";
 import { buildName, releasePaths } from "../../layout.ts";
+import { defaultOwner, followLink, isBelowRoot } from "../../release/builds.ts";
+import type { Context } from "../../release/context.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
-import { defaultOwner, followLink, isBelowRoot } from "../builds.ts";
-import type { Context } from "../context.ts";
 import type { ConfigureOptions } from "./options.ts";
 
 export interface Place {

@@ -12,12 +12,12 @@ import { fuseProblem } from "../../mount/fuse.ts";
 import { askHelper } from "../../mount/helper.ts";
 import { installedHelper } from "../../mount/helper-program.ts";
 import { mountProblems } from "../../mount/mounter.ts";
+import { inspectHooks } from "../../portage/hooks.ts";
+import { installLine, which } from "../../process/run.ts";
+import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
+import { configSymbol, kernelDecompressors } from "../../release/decompressors.ts";
 import { ksquashCommand } from "../../system/command-line.ts";
 import { foreignPackageFiles } from "../../system/package-files.ts";
-import { installLine, which } from "../../system/run.ts";
-import { type CommonOptions, type Context, openContext } from "../context.ts";
-import { configSymbol, kernelDecompressors } from "../decompressors.ts";
-import { inspectHooks } from "../hooks.ts";
 import { building, type Check, erofsTools, packing } from "./tools.ts";
 
 export type { Check };

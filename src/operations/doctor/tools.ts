@@ -8,9 +8,9 @@ import { buildTools } from "../../build/kbuild.ts";
 import { KsquashError } from "../../errors.ts";
 import { formats } from "../../image/formats.ts";
 import { squashfs } from "../../image/squashfs.ts";
-import { packageHint, which } from "../../system/run.ts";
-import type { Context } from "../context.ts";
-import { kernelDecompressors } from "../decompressors.ts";
+import { packageHint, which } from "../../process/run.ts";
+import type { Context } from "../../release/context.ts";
+import { kernelDecompressors } from "../../release/decompressors.ts";
 
 export interface Check {
 	/** What was looked at, e.g. "squashfs in the kernel". */

@@ -15,14 +15,14 @@ import { makeOwned, readOwned, writeOwned } from "../../build/files.ts";
 import { findOwner, type Owner } from "../../build/ownership.ts";
 import { KsquashError } from "../../errors.ts";
 import { buildKey, buildName, type ReleasePaths } from "../../layout.ts";
+import type { NativePath } from "../../native/verbs.ts";
+import { defaultOwner, followLink } from "../../release/builds.ts";
+import type { Context } from "../../release/context.ts";
+import { withLock } from "../../release/locks.ts";
 import { type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
-import type { NativePath } from "../../system/native.ts";
-import { defaultOwner, followLink } from "../builds.ts";
-import type { Context } from "../context.ts";
-import { withLock } from "../locks.ts";
 
 export interface AdoptOptions {
 	/** Take a tree that was built in: its config and keys go to the build directory, generated files stay out. */

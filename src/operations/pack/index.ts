@@ -5,19 +5,19 @@
  * Leaves to others: the ways (tree.ts, tarball.ts) and the plan of a dry run (plan.ts).
  */
 
-import { findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import type { ImageTools } from "../../image/format.ts";
 import { formats } from "../../image/formats.ts";
 import { releasePaths, tarballKey } from "../../layout.ts";
 import { mountProblem } from "../../mount/mounter.ts";
+import { missingProgram, which } from "../../process/run.ts";
+import { findEntry } from "../../release/catalog.ts";
+import { type Context, openContext } from "../../release/context.ts";
+import { decompressorProblem } from "../../release/decompressors.ts";
+import { finishReplacement, hasDisplacedTree } from "../../release/displaced-tree.ts";
+import { removeLeftovers, withLock } from "../../release/locks.ts";
 import { readPatches } from "../../source/patch.ts";
-import { missingProgram, which } from "../../system/run.ts";
-import { finishReplacement, isAnythingAside } from "../aside.ts";
-import { type Context, openContext } from "../context.ts";
-import { decompressorProblem } from "../decompressors.ts";
-import { removeLeftovers, withLock } from "../locks.ts";
-import { assertGood, describe, type Job, type PackResult, warnOfOtherWishes } from "./job.ts";
+import { assertGood, type PackContext, type PackResult, packResult, warnOfOtherWishes } from "./context.ts";
 import { type PackOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { assertPatchable, packPatchedTree } from "./patched.ts";
 import { plan } from "./plan.ts";
@@ -27,7 +27,7 @@ import { packTarball } from "./tarball.ts";
 import { packTree } from "./tree.ts";
 import { resolveTrust } from "./trust.ts";
 
-export type { PackResult } from "./job.ts";
+export type { PackResult } from "./context.ts";
 export type { PackOptions } from "./options.ts";
 
 /**
@@ -50,7 +50,7 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const job = { context, format, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") {
 		// What a --replace that broke off has set aside is what it packed: the same command goes on from there.
-		const begun = options.replace && (await isAnythingAside(releasePaths(context.layout, opened.release)));
+		const begun = options.replace && (await hasDisplacedTree(releasePaths(context.layout, opened.release)));
 		assertNothingAsked(opened.release, begun ? { ...options, replace: false } : options);
 	}
 	if (context.dryRun) return await plan(job, opened, source);
@@ -81,7 +81,7 @@ async function whyNotMountable(
 }
 
 /** What an interrupted run left is completed; undefined when its tree is back in its place, without an image. */
-async function completePacked(job: Job, release: string): Promise<PackResult | undefined> {
+async function completePacked(job: PackContext, release: string): Promise<PackResult | undefined> {
 	const { context } = job;
 	const paths = releasePaths(context.layout, release);
 	return await withLock(context, paths.name, async () => {
@@ -95,7 +95,7 @@ async function completePacked(job: Job, release: string): Promise<PackResult | u
 		// Not what this image was made of, after all.
 		if (kept.length > 0) assertNothingAsked(release, job.options);
 		const source = replaced === undefined || kept.length > 0 ? "absent" : "replaced";
-		return await describe(context, release, { already: true, source, kept });
+		return await packResult(context, release, { already: true, source, kept });
 	});
 }
 

@@ -9,9 +9,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { type Layout, resolveLink } from "../../layout.ts";
+import type { Context } from "../../release/context.ts";
 import { attempt, isSystemError } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
-import type { Context } from "../context.ts";
 import type { Fate } from "./source.ts";
 
 /** Throws ERR_KSQUASH_LINKED naming each link that the tree's end would break; with `force` it is a warning. */

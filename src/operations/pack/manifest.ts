@@ -8,8 +8,8 @@ import { release as kernelRelease } from "node:os";
 import type { PresetName } from "../../image/format.ts";
 import { fileSha256, MANIFEST_VERSION, type Manifest, type Origin } from "../../image/manifest.ts";
 import type { Proof } from "../../image/proof.ts";
+import type { ImageInfo } from "../../native/verbs.ts";
 import { contentHash } from "../../system/list.ts";
-import type { ImageInfo } from "../../system/native.ts";
 import { ownPackage } from "../../system/package.ts";
 import type { WrittenImage } from "./write.ts";
 

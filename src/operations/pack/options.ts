@@ -15,7 +15,7 @@ import {
 	type PresetName,
 	WORST_RATIO,
 } from "../../image/format.ts";
-import type { CommonOptions, Context } from "../context.ts";
+import type { CommonOptions, Context } from "../../release/context.ts";
 import type { AdoptOptions } from "./adopt.ts";
 import type { SourceOptions } from "./source.ts";
 import type { TrustOptions } from "./trust.ts";

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { insideRoot } from "../../layout.ts";
 import { splitFile } from "../../portage/block.ts";
 import { nameOf, ownerOf } from "../../portage/packages.ts";
+import type { Context } from "../../release/context.ts";
 import { readIfExists } from "../../system/files.ts";
-import type { Context } from "../context.ts";
 
 /**
  * Over a mounted image `emerge -C` ends with a traceback (EROFS), and the package stays: with the hook that it saved, or

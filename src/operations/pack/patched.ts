@@ -10,6 +10,9 @@ import { chmod, mkdir, utimes } from "node:fs/promises";
 import { KsquashError } from "../../errors.ts";
 import type { Origin } from "../../image/manifest.ts";
 import { type Layout, releasePaths, tarballKey, temporaryImage } from "../../layout.ts";
+import { listTree, removeTree, type TreeList } from "../../native/verbs.ts";
+import type { Context } from "../../release/context.ts";
+import { withLock } from "../../release/locks.ts";
 import { applyPatches, type Patch, patchBytes } from "../../source/patch.ts";
 import type { TopDirectory } from "../../source/repack.ts";
 import type { Tarball } from "../../source/tarball.ts";
@@ -17,11 +20,8 @@ import { assertSameTree, type KernelTree, readTree, VERSION_CONTROL } from "../.
 import { attempt } from "../../system/failure.ts";
 import { temporaryName } from "../../system/files.ts";
 import { contentHash, diffLists, newestTime } from "../../system/list.ts";
-import { listTree, removeTree, type TreeList } from "../../system/native.ts";
-import { copyTree, untar } from "../../system/untar.ts";
-import type { Context } from "../context.ts";
-import { withLock } from "../locks.ts";
-import type { Job, PackResult } from "./job.ts";
+import { copyTree, untar } from "../../tar/untar.ts";
+import type { PackContext, PackResult } from "./context.ts";
 import { assertSpace, type PackOptions, SCRATCH_RATIO } from "./options.ts";
 import { settleImage } from "./settle.ts";
 import type { Source } from "./source.ts";
@@ -56,7 +56,10 @@ function assertElsewhere(layout: Layout, tree: KernelTree, release: string): voi
 }
 
 /** A tree that stands elsewhere; it is only read. */
-export async function packPatchedTree(job: Job, { tree }: Extract<Source, { kind: "tree" }>): Promise<PackResult> {
+export async function packPatchedTree(
+	job: PackContext,
+	{ tree }: Extract<Source, { kind: "tree" }>,
+): Promise<PackResult> {
 	const { context, resolved, patches, options } = job;
 	const key = tarballKey(tree.id);
 	const work = async (): Promise<PackResult> => {

@@ -2,18 +2,18 @@
  * What pack would do, for a dry run: the same checks, and one sentence for each step.
  */
 
-import { findEntry } from "../../catalog.ts";
 import { type ReleasePaths, releasePaths } from "../../layout.ts";
+import { findEntry } from "../../release/catalog.ts";
+import type { Context } from "../../release/context.ts";
+import { assertCompletable, assertNoDisplacedTree } from "../../release/displaced-tree.ts";
 import { lstatIfExists } from "../../system/files.ts";
-import { assertCompletable, assertNothingAside } from "../aside.ts";
-import type { Context } from "../context.ts";
 import { adoptionSteps } from "./adopt.ts";
-import { assertGood, describe, type Job, type PackResult } from "./job.ts";
+import { assertGood, type PackContext, type PackResult, packResult } from "./context.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertIdle } from "./replace.ts";
 import type { Source } from "./source.ts";
 
-export async function plan(job: Job, source: Source, given: string): Promise<PackResult> {
+export async function plan(job: PackContext, source: Source, given: string): Promise<PackResult> {
 	const { layout } = job.context;
 	if (source.kind === "tarball") {
 		const { release } = job.options;
@@ -33,16 +33,16 @@ export async function plan(job: Job, source: Source, given: string): Promise<Pac
 		source.kind === "packed" ? await completion(job.context, paths) : await treeSteps(job, source, paths, given);
 	const already = (await lstatIfExists(paths.image)) !== undefined && !job.options.replace;
 	const outcome = { already, source: source.kind === "packed" ? ("absent" as const) : ("kept" as const), kept: [] };
-	return { ...(await describe(job.context, source.release, outcome)), plan: steps };
+	return { ...(await packResult(job.context, source.release, outcome)), plan: steps };
 }
 
 const prove = "prove the image equal to its source, every entry and byte";
 
-function write({ resolved, tools }: Job, given: string, target: string): string {
+function write({ resolved, tools }: PackContext, given: string, target: string): string {
 	return `pack ${given} into ${target} (${resolved.preset}: ${resolved.compression.compressor}, ${tools.tool})`;
 }
 
-function patching({ patches }: Job, from: string): string[] {
+function patching({ patches }: PackContext, from: string): string[] {
 	if (patches.length === 0) return [];
 	const files = (count: number): string => `${count} ${count === 1 ? "file" : "files"}`;
 	const steps = patches.map(({ path, touched }) => `apply ${path} (${files(touched.length)})`);
@@ -50,7 +50,7 @@ function patching({ patches }: Job, from: string): string[] {
 }
 
 async function treeSteps(
-	job: Job,
+	job: PackContext,
 	{ tree, fate, release }: Extract<Source, { kind: "tree" }>,
 	paths: ReleasePaths,
 	given: string,
@@ -67,7 +67,7 @@ async function treeSteps(
 		steps.push(`compare ${paths.image}, which is there, with ${tree.path}, and refuse other content`);
 	}
 	if (fate === "keep") return steps;
-	if (fate === "replace") await assertNothingAside(paths, { dryRun: true });
+	if (fate === "replace") await assertNoDisplacedTree(paths, { dryRun: true });
 	await assertIdle(tree.path);
 	await assertUnlinked(job.context, tree.path, fate, job.options.force ?? false);
 	return [
@@ -77,13 +77,14 @@ async function treeSteps(
 }
 
 async function completion({ layout }: Context, paths: ReleasePaths): Promise<string[]> {
-	const { setAside, rest, image, mountPoint, release } = paths;
+	const { displacedTree, partialTree, image, mountPoint, release } = paths;
 	const entry = await findEntry(layout, release);
 	const packed = entry?.info !== undefined;
 	const there = async (path: string): Promise<boolean> => (await lstatIfExists(path)) !== undefined;
-	if (await there(rest)) assertCompletable(paths, entry);
-	if (await there(rest)) return [`compare ${rest}, the rest of a tree, with ${image}, and remove what is equal`];
-	if (!(await there(setAside))) return ["nothing: it is packed already"];
-	if (packed) return [`mount ${image} on ${mountPoint}, compare ${setAside} with it, and remove the tree`];
-	return [`put ${setAside} back to ${mountPoint}, for there is no image, and pack it`];
+	if (await there(partialTree)) assertCompletable(paths, entry);
+	if (await there(partialTree))
+		return [`compare ${partialTree}, the rest of a tree, with ${image}, and remove what is equal`];
+	if (!(await there(displacedTree))) return ["nothing: it is packed already"];
+	if (packed) return [`mount ${image} on ${mountPoint}, compare ${displacedTree} with it, and remove the tree`];
+	return [`put ${displacedTree} back to ${mountPoint}, for there is no image, and pack it`];
 }

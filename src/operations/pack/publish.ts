@@ -11,9 +11,9 @@ import { KsquashError } from "../../errors.ts";
 import { writeContentList } from "../../image/content-list.ts";
 import { fileSha256, type Manifest, readManifest, writeManifest } from "../../image/manifest.ts";
 import type { ReleasePaths } from "../../layout.ts";
+import { renameNew, type TreeList } from "../../native/verbs.ts";
 import { attempt, isSystemError } from "../../system/failure.ts";
 import { fsyncPath, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
-import { renameNew, type TreeList } from "../../system/native.ts";
 
 /**
  * `temporary` must be on disk already (flushFile) and in the image's own directory.

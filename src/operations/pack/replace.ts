@@ -2,7 +2,7 @@
  * A proved tree gives way to its image: exchange with the mount point, mount, and only then removal.
  *
  * Owns: that order and its undo. Leaves to others: the proof (src/image/proof.ts), without which nothing here may be
- * called, and the removal of the tree set aside (../aside.ts).
+ * called, and the removal of the tree set aside (src/release/displaced-tree.ts).
  */
 
 import { rmdir } from "node:fs/promises";
@@ -11,10 +11,10 @@ import type { Proof } from "../../image/proof.ts";
 import type { ReleasePaths } from "../../layout.ts";
 import { holderLines } from "../../mount/direct.ts";
 import { chooseMounter } from "../../mount/mounter.ts";
+import { exchange, holders, type NativePath, renameNew } from "../../native/verbs.ts";
+import type { Context } from "../../release/context.ts";
+import { makeMountPoint, type Replaced, removeDisplacedTree, removeProved } from "../../release/displaced-tree.ts";
 import { attempt, failure, isSystemError } from "../../system/failure.ts";
-import { exchange, holders, type NativePath, renameNew } from "../../system/native.ts";
-import { makeMountPoint, type Replaced, removeAside, removeProved } from "../aside.ts";
-import type { Context } from "../context.ts";
 import { restOf } from "./source.ts";
 
 /** Refuses while a process stands in the tree or writes there. Throws ERR_KSQUASH_BUSY naming each. */
@@ -36,19 +36,19 @@ export async function replaceTree(
 	if (proof.snapshot === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a tree without a snapshot");
 	await assertIdle(tree);
 	await context.step("replace", `put the image in the place of ${tree}`, async () => {
-		await swap(tree, paths.setAside);
+		await swap(tree, paths.displacedTree);
 		if (!mountable) return;
 		try {
 			await (await chooseMounter(context.probe)).mount(paths.image, paths.mountPoint);
 		} catch (error) {
 			// The image stays, proved. A failed undo never hides the first error.
-			await swapBack(tree, paths.setAside).catch((undo: Error) => {
-				context.warn(`the tree is in ${paths.setAside} and could not be put back: ${undo.message}`);
+			await swapBack(tree, paths.displacedTree).catch((undo: Error) => {
+				context.warn(`the tree is in ${paths.displacedTree} and could not be put back: ${undo.message}`);
 			});
 			throw error;
 		}
 	});
-	return await removeAside(context, paths, proof.snapshot, keep);
+	return await removeDisplacedTree(context, paths, proof.snapshot, keep);
 }
 
 /** A proved tree that stands elsewhere: no mount takes its place. From its first removed entry it has another name. */

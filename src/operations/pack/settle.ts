@@ -4,21 +4,29 @@
  * Owns: that order, under the release's lock. Leaves to others: each step.
  */
 
-import { type Entry, findEntry } from "../../catalog.ts";
 import { formats } from "../../image/formats.ts";
 import type { Origin } from "../../image/manifest.ts";
 import { type Proof, proveList } from "../../image/proof.ts";
 import { releasePaths } from "../../layout.ts";
-import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../aside.ts";
-import { withLock } from "../locks.ts";
-import { LOCK_WAIT_MS } from "../mounted.ts";
-import { assertGood, describe, type Job, keepEntry, otherContent, type PackResult, put } from "./job.ts";
+import { type Entry, findEntry } from "../../release/catalog.ts";
+import { assertNotNeeded, ensureOnDisk, finishReplacement } from "../../release/displaced-tree.ts";
+import { withLock } from "../../release/locks.ts";
+import { LOCK_WAIT_MS } from "../../release/mount-guards.ts";
+import {
+	assertGood,
+	keepEntry,
+	otherContent,
+	type PackContext,
+	type PackResult,
+	packResult,
+	publishImage,
+} from "./context.ts";
 import { settlePair } from "./publish.ts";
 import type { WrittenImage } from "./write.ts";
 
 /** `dispose` is called when the image is safe. */
 export async function settleImage(
-	job: Job,
+	job: PackContext,
 	written: WrittenImage,
 	origin: Origin,
 	dispose: () => Promise<{ source: PackResult["source"] }>,
@@ -34,16 +42,16 @@ export async function settleImage(
 		if (already) {
 			const proof = await assertSameContent(job, entry, written.proof, origin.path);
 			await keepEntry(job, entry, proof, { ...origin, ...written.origin });
-		} else await put(job, paths, written, origin);
+		} else await publishImage(job, paths, written, origin);
 		const gone = await dispose();
-		return await describe(context, written.release, { already, kept: [], ...gone });
+		return await packResult(context, written.release, { already, kept: [], ...gone });
 	};
 	// Minutes of work are not given up for another's mount, which takes milliseconds.
 	return await withLock(context, paths.name, work, { waitMs: LOCK_WAIT_MS });
 }
 
 async function assertSameContent(
-	{ context, mountable }: Job,
+	{ context, mountable }: PackContext,
 	entry: Entry,
 	source: Proof,
 	from: string,

@@ -9,12 +9,12 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { type Layout, releaseAt, releaseOfAside, releasePaths } from "../../layout.ts";
+import { statTarget } from "../../native/verbs.ts";
 import { inspectTarball, type Tarball } from "../../source/tarball.ts";
 import { type KernelTree, readTree } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists } from "../../system/files.ts";
 import { assertPath, assertRelease, isRelease } from "../../system/names.ts";
-import { statTarget } from "../../system/native.ts";
 
 export type Fate =
 	/** It stands where the mount point will be: exchanged with it, then removed. */
@@ -108,8 +108,8 @@ async function linkedFile(path: string): Promise<string | undefined> {
 
 /** The tree is gone from its place, and its image is there, or the tree itself, set aside by an interrupted run. */
 async function wasPacked(layout: Layout, release: string, path: string): Promise<boolean> {
-	const { image, setAside, rest } = releasePaths(layout, release);
-	const left = await Promise.all([setAside, rest].map(lstatIfExists));
+	const { image, displacedTree, partialTree } = releasePaths(layout, release);
+	const left = await Promise.all([displacedTree, partialTree].map(lstatIfExists));
 	const aside = left.some((stats) => stats !== undefined);
 	if (!aside && (await lstatIfExists(image)) === undefined) return false;
 	const here = await lstatIfExists(path);

@@ -4,9 +4,9 @@
  * Owns: that both ends have ended on return, and which of their two errors is the reason.
  */
 
+import type { Context } from "../../release/context.ts";
 import type { TopDirectory } from "../../source/repack.ts";
 import { streamTarball, type Tarball, type TarballContent, type Unpacking } from "../../source/tarball.ts";
-import type { Context } from "../context.ts";
 
 export interface TarTaker<T> {
 	input: NodeJS.WritableStream;
@@ -30,12 +30,16 @@ export async function streamInto<T>(
 		const content = await streamTarball(tarball, { ...options, signal, onTop });
 		return { content, result: await (taker as unknown as TarTaker<T>).finished };
 	} catch (error) {
-		throw await ended(taker, error, stop);
+		throw await rootCause(taker, error, stop);
 	}
 }
 
 /** The reason that counts: where the taker died, its own words and not the broken pipe. It has ended on return. */
-async function ended(taker: TarTaker<unknown> | undefined, error: unknown, stop: AbortController): Promise<unknown> {
+async function rootCause(
+	taker: TarTaker<unknown> | undefined,
+	error: unknown,
+	stop: AbortController,
+): Promise<unknown> {
 	const broken = ["EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ERR_STREAM_DESTROYED"];
 	const pipe = broken.includes((error as NodeJS.ErrnoException).code ?? "");
 	if (!pipe) stop.abort(error);

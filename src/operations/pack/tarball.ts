@@ -4,15 +4,15 @@
  * Owns: that order. Leaves to others: each step.
  */
 
-import { type Entry, scan } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { fileSha256 } from "../../image/manifest.ts";
 import { tarballKey, temporaryImage } from "../../layout.ts";
+import { type Entry, scan } from "../../release/catalog.ts";
+import { withLock } from "../../release/locks.ts";
 import { assertSha256, type Tarball } from "../../source/tarball.ts";
 import { attempt } from "../../system/failure.ts";
 import { fileId, lstatIfExists, unlinkIfExists } from "../../system/files.ts";
-import { withLock } from "../locks.ts";
-import { describe, type Job, type PackResult, warnOfOtherWishes } from "./job.ts";
+import { type PackContext, type PackResult, packResult, warnOfOtherWishes } from "./context.ts";
 import { assertSpace, SCRATCH_RATIO } from "./options.ts";
 import { extraction, writePatched } from "./patched.ts";
 import { settlePair } from "./publish.ts";
@@ -20,7 +20,7 @@ import { settleImage } from "./settle.ts";
 import type { Source } from "./source.ts";
 import { withTemporary, writeFromTarball } from "./write.ts";
 
-export async function packTarball(job: Job, source: Extract<Source, { kind: "tarball" }>): Promise<PackResult> {
+export async function packTarball(job: PackContext, source: Extract<Source, { kind: "tarball" }>): Promise<PackResult> {
 	const { context, resolved, options, trust } = job;
 	const { tarball } = source;
 	// A manifest proves nothing: a tarball that is to go is compared with the image itself. A signature needs its bytes.
@@ -30,7 +30,7 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 		await withLock(context, known.paths.name, async () => await settlePair(known.paths, context.signal));
 		warnOfOtherWishes(job, known);
 		const gone = await disposeTarball(source);
-		return await describe(context, known.release, { already: true, kept: [], ...gone });
+		return await packResult(context, known.release, { already: true, kept: [], ...gone });
 	}
 	// 11: what xz makes of a kernel, whose files are of 16 KiB on average.
 	const bytes = tarball.bytes * (tarball.compression === "none" ? 1 : 11);
@@ -52,7 +52,10 @@ export async function packTarball(job: Job, source: Extract<Source, { kind: "tar
 }
 
 /** An image whose manifest says that it came from this very file, and for its own release where none is asked for. */
-async function packedFrom({ context, options, trust, patches }: Job, tarball: Tarball): Promise<Entry | undefined> {
+async function packedFrom(
+	{ context, options, trust, patches }: PackContext,
+	tarball: Tarball,
+): Promise<Entry | undefined> {
 	const { release } = options;
 	const origins = (await scan(context.layout)).filter(
 		({ manifest, release: name }) =>

@@ -4,19 +4,33 @@
  * Owns: that order. Leaves to others: each step.
  */
 
-import { findEntry } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { formats } from "../../image/formats.ts";
 import { type Proof, proveTree } from "../../image/proof.ts";
 import { type ReleasePaths, releasePaths, temporaryImage } from "../../layout.ts";
+import { listTree, type NativePath, statTarget } from "../../native/verbs.ts";
+import { findEntry } from "../../release/catalog.ts";
+import {
+	assertNoDisplacedTree,
+	assertNotNeeded,
+	ensureOnDisk,
+	finishReplacement,
+	type Replaced,
+} from "../../release/displaced-tree.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
-import { listTree, type NativePath, statTarget } from "../../system/native.ts";
-import { assertNothingAside, assertNotNeeded, ensureOnDisk, finishReplacement, type Replaced } from "../aside.ts";
 import { type Adoption, assertSaved, saveAdoption, surveyAdoption } from "./adopt.ts";
-import { assertGood, describe, type Job, keepEntry, otherContent, type PackResult, put } from "./job.ts";
+import {
+	assertGood,
+	keepEntry,
+	otherContent,
+	type PackContext,
+	type PackResult,
+	packResult,
+	publishImage,
+} from "./context.ts";
 import { assertUnlinked } from "./links.ts";
 import { assertSpace } from "./options.ts";
 import { warnIfPortages } from "./owned.ts";
@@ -25,7 +39,7 @@ import { assertIdle, removeSource, replaceTree } from "./replace.ts";
 import { restOf, type Source } from "./source.ts";
 import { withTemporary, writeFromTree } from "./write.ts";
 
-export async function packTree(job: Job, source: Extract<Source, { kind: "tree" }>): Promise<PackResult> {
+export async function packTree(job: PackContext, source: Extract<Source, { kind: "tree" }>): Promise<PackResult> {
 	const { context, resolved, mountable, options } = job;
 	const { tree, release } = source;
 	const paths = releasePaths(context.layout, release);
@@ -35,7 +49,7 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 	if (tree.path !== paths.mountPoint) {
 		const left = await finishReplacement(context, paths);
 		if (options.replace) assertNotNeeded(left, paths);
-	} else if (options.replace) await assertNothingAside(paths);
+	} else if (options.replace) await assertNoDisplacedTree(paths);
 	if (source.fate !== "keep") {
 		await assertReplaceable(source, paths);
 		await assertUnlinked(context, tree.path, source.fate, options.force ?? false);
@@ -75,16 +89,16 @@ export async function packTree(job: Job, source: Extract<Source, { kind: "tree" 
 		proof = await withTemporary(temporary, async () => {
 			const writing = { ...job, temporary, options: resolved, release, leftOut: without ?? [], total: size.bytes };
 			const written = await writeFromTree(context, tree, writing);
-			await put(job, paths, written, { kind: "tree", path: tree.path });
+			await publishImage(job, paths, written, { kind: "tree", path: tree.path });
 			return written.proof;
 		});
 	}
 	if (adoption !== undefined) await assertSaved(tree, adoption);
 	const gone = await dispose(job, source, paths, { proof, keep: adoption?.strange ?? [] });
-	return await describe(context, release, { already, ...gone });
+	return await packResult(context, release, { already, ...gone });
 }
 
-async function adopt({ context, options }: Job, tree: KernelTree, paths: ReleasePaths): Promise<Adoption> {
+async function adopt({ context, options }: PackContext, tree: KernelTree, paths: ReleasePaths): Promise<Adoption> {
 	const adoption = await surveyAdoption(tree);
 	await saveAdoption(context, tree, paths, adoption, options);
 	if (adoption.strange.length > 0) {
@@ -105,7 +119,7 @@ async function assertReplaceable(
 			hint: "unmount it and look at what is below, or pack it with --keep-source",
 		});
 	}
-	if (fate === "replace") await assertNothingAside(paths);
+	if (fate === "replace") await assertNoDisplacedTree(paths);
 	else if ((await lstatIfExists(restOf(tree.path))) !== undefined) {
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${restOf(tree.path)} is there: an earlier removal left it`, {
 			path: restOf(tree.path),
@@ -116,7 +130,7 @@ async function assertReplaceable(
 }
 
 async function dispose(
-	{ context, mountable, problem, options }: Job,
+	{ context, mountable, problem, options }: PackContext,
 	{ tree, fate }: Extract<Source, { kind: "tree" }>,
 	paths: ReleasePaths,
 	{ proof, keep }: { proof: Proof; keep: readonly NativePath[] },

@@ -9,10 +9,10 @@ import { access, constants } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
+import { missingProgram, which } from "../../process/run.ts";
 import type { SignatureFiles } from "../../source/signature.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists } from "../../system/files.ts";
-import { missingProgram, which } from "../../system/run.ts";
 
 export interface TrustOptions {
 	/** Hex sha256 that the tarball must have. */

@@ -9,13 +9,13 @@ import { chmod } from "node:fs/promises";
 import type { ImageFormat, ImageTools, WriteRequest, WriteResult } from "../../image/format.ts";
 import type { Origin } from "../../image/manifest.ts";
 import { type Proof, proveList, proveTree } from "../../image/proof.ts";
+import { flushFile, type ImageInfo } from "../../native/verbs.ts";
+import type { Context, Tick } from "../../release/context.ts";
 import { NewerThanTop } from "../../source/repack.ts";
 import type { Tarball, TarballContent } from "../../source/tarball.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { unlinkIfExists } from "../../system/files.ts";
-import { flushFile, type ImageInfo } from "../../system/native.ts";
-import type { Context, Tick } from "../context.ts";
 import { streamInto } from "./stream.ts";
 import type { Trust } from "./trust.ts";
 

@@ -8,19 +8,19 @@
 import { lstat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KsquashError } from "../../errors.ts";
+import { assertTexts } from "../../options/check.ts";
 import { splitFile, withBlock } from "../../portage/block.ts";
+import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../../portage/hooks.ts";
 import { oldFunctions, withoutFunctions } from "../../portage/original.ts";
 import { findPackages } from "../../portage/packages.ts";
+import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
+import { withLock } from "../../release/locks.ts";
 import type { Settings } from "../../settings.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../../system/files.ts";
-import { assertTexts } from "../arguments.ts";
-import { type CommonOptions, type Context, openContext } from "../context.ts";
-import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../hooks.ts";
-import { withLock } from "../locks.ts";
 import { adoptOld } from "./migrate.ts";
 
-export type { PortageStatus } from "../hooks.ts";
+export type { PortageStatus } from "../../portage/hooks.ts";
 
 const LOCK = "portage";
 

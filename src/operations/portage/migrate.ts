@@ -8,15 +8,15 @@
 
 import { join, relative } from "node:path";
 import { checkDirectory, prepareDirectory } from "../../build/directory.ts";
-import { type Entry, scan } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { buildKey, buildName } from "../../layout.ts";
+import { oldScripts } from "../../portage/hooks.ts";
 import { ownerOf } from "../../portage/packages.ts";
+import { type Build, buildsOf, findAllBuilds, isBelowRoot } from "../../release/builds.ts";
+import { type Entry, scan } from "../../release/catalog.ts";
+import type { Context } from "../../release/context.ts";
+import { withLock } from "../../release/locks.ts";
 import { ksquashCommand } from "../../system/command-line.ts";
-import { type Build, buildsOf, findAllBuilds, isBelowRoot } from "../builds.ts";
-import type { Context } from "../context.ts";
-import { oldScripts } from "../hooks.ts";
-import { withLock } from "../locks.ts";
 
 export interface Migration {
 	/** What was done (with dryRun: what would be). */

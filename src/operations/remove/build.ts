@@ -2,21 +2,21 @@
  * Removing one build directory: what is saved is what goes.
  *
  * Owns: that all that is judged, saved and removed is of the very directory that has our mark, and that what changed
- * after it was seen stays. Leaves to others: where the copies go (../keep.ts).
+ * after it was seen stays. Leaves to others: where the copies go (src/release/backup.ts).
  */
 
 import { removeTemporaries } from "../../build/files.ts";
 import { commandFiles, foreignFiles, valuables } from "../../build/generated.ts";
 import { STAMP } from "../../build/stamp.ts";
 import { KsquashError } from "../../errors.ts";
+import { listTree, type NativePath, removeTree } from "../../native/verbs.ts";
+import type { BuildBackup } from "../../release/backup.ts";
+import type { Build } from "../../release/builds.ts";
 import { attempt } from "../../system/failure.ts";
 import { type PinnedDirectory, pinDirectory } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
-import { listTree, type NativePath, removeTree } from "../../system/native.ts";
-import type { Build } from "../builds.ts";
-import type { Saved } from "../keep.ts";
 
-export interface OpenedBuild extends Saved {
+export interface OpenedBuild extends BuildBackup {
 	/** Every entry as it was before anything of value was read. */
 	snapshot: Uint8Array;
 }

@@ -8,10 +8,10 @@
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type Layout, nameOfRemoved, removedName } from "../../layout.ts";
+import { renameNew } from "../../native/verbs.ts";
+import type { Build } from "../../release/builds.ts";
 import { attempt } from "../../system/failure.ts";
 import { unlinkIfExists } from "../../system/files.ts";
-import { renameNew } from "../../system/native.ts";
-import type { Build } from "../builds.ts";
 
 /** Paths of the links that go with a directory. What leads to one in the source directory itself is a person's. */
 export function ownLinks({ sourceDir }: Layout, { elsewhere, links }: Build): string[] {

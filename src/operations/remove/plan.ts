@@ -4,9 +4,9 @@
 
 import { join } from "node:path";
 import { foreignFiles, valuables } from "../../build/generated.ts";
+import type { Context } from "../../release/context.ts";
+import { successor } from "../../release/link.ts";
 import { escapeNative } from "../../system/list.ts";
-import type { Context } from "../context.ts";
-import { successor } from "../link.ts";
 import type { RemoveOptions, RemoveResult } from "./index.ts";
 import { ownLinks } from "./links.ts";
 import type { Survey } from "./survey.ts";

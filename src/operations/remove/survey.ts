@@ -8,16 +8,16 @@ import { readdir } from "node:fs/promises";
 import { release as runningRelease } from "node:os";
 import { join } from "node:path";
 import { readOwned } from "../../build/files.ts";
-import { type Entry, findEntry, scan, withoutImage } from "../../catalog.ts";
 import { KsquashError } from "../../errors.ts";
 import { readManifest } from "../../image/manifest.ts";
 import { buildName, type Layout, nameOfRemoved, type ReleasePaths } from "../../layout.ts";
+import { type FileId, statTarget, type TargetStatus } from "../../native/verbs.ts";
+import { type Build, findAllBuilds, findBuilds, followLink } from "../../release/builds.ts";
+import { type Entry, findEntry, scan, withoutImage } from "../../release/catalog.ts";
+import type { Context } from "../../release/context.ts";
+import { assertCompletable } from "../../release/displaced-tree.ts";
+import { assertNotLastCopy, assertUnused, ownMount } from "../../release/mount-guards.ts";
 import { isEmptyDirectory, lstatIfExists, readLinkIfExists } from "../../system/files.ts";
-import { type FileId, statTarget, type TargetStatus } from "../../system/native.ts";
-import { assertCompletable } from "../aside.ts";
-import { type Build, findAllBuilds, findBuilds, followLink } from "../builds.ts";
-import type { Context } from "../context.ts";
-import { assertNotLastCopy, assertUnused, ownMount } from "../mounted.ts";
 
 export interface Survey {
 	paths: ReleasePaths;
@@ -53,8 +53,8 @@ export async function survey(
 	const entry = await findEntry(layout, paths.release);
 	const target = await statTarget(paths.mountPoint, paths.image);
 	const manifest = entry?.manifest !== undefined || (await hasManifest(paths));
-	const aside = await filtered([paths.setAside, paths.rest], exists);
-	if (aside.includes(paths.rest)) assertCompletable(paths, entry);
+	const aside = await filtered([paths.displacedTree, paths.partialTree], exists);
+	if (aside.includes(paths.partialTree)) assertCompletable(paths, entry);
 	const isMounted = target.state !== "absent" && target.state !== "unmounted" && target.state !== "other";
 	if (!restored && entry === undefined && ours.length === 0 && aside.length === 0 && !manifest && !isMounted) {
 		const why = `${paths.release} is not here: there is no ${paths.image}`;

@@ -1,0 +1,106 @@
+/**
+ * What every operation starts from: layout, settings, progress and warnings.
+ *
+ * Owns: the options that all operations share. Leaves to others: locks (locks.ts), and what is one operation's own.
+ */
+
+import { release as kernelRelease } from "node:os";
+import { join } from "node:path";
+import { KsquashError } from "../errors.ts";
+import { type Layout, openLayout } from "../layout.ts";
+import { addonProblem, type Probe, probe } from "../native/verbs.ts";
+import { assertOptions } from "../options/check.ts";
+import { readSettings, type Settings } from "../settings.ts";
+import { attempt, failure } from "../system/failure.ts";
+
+export interface ProgressEvent {
+	/** The step's short name: "pack", "verify", "mount", … */
+	step: string;
+	/** What it is about, for a person. */
+	label: string;
+	state: "start" | "running" | "done" | "failed";
+	/** Amount done, and in all where that is known. */
+	done?: number;
+	total?: number;
+	unit?: "bytes" | "entries";
+	/** With "done": what came of it. */
+	result?: string;
+}
+
+export interface CommonOptions {
+	/** Everything happens below this directory; "/" by default. */
+	root?: string | undefined;
+	signal?: AbortSignal | undefined;
+	onProgress?: ((event: ProgressEvent) => void) | undefined;
+	onWarning?: ((message: string) => void) | undefined;
+	/** Check and say what would be done; change nothing. */
+	dryRun?: boolean | undefined;
+	/** For a sandbox: no mount, no loop device, and locks below `root` instead of /run. */
+	userSpace?: boolean | undefined;
+}
+
+export type Tick = (amount: { done: number; total?: number; unit?: "bytes" | "entries" }) => void;
+
+export interface Context {
+	layout: Layout;
+	settings: Settings;
+	probe: Probe;
+	/** Why the add-on does not load; undefined where it does. Only a few operations can go on without it. */
+	missingAddon: KsquashError | undefined;
+	signal: AbortSignal | undefined;
+	dryRun: boolean;
+	warn(message: string): void;
+	/** Runs one step of the operation: reported, and named in the error that it ends with. */
+	step<T>(step: string, label: string, work: (tick: Tick) => Promise<T>, result?: (value: T) => string): Promise<T>;
+}
+
+export async function openContext(options: CommonOptions): Promise<Context> {
+	assertOptions(options);
+	options.signal?.throwIfAborted();
+	const opened = await attempt(`use the root ${options.root ?? "/"}`, openLayout(options.root));
+	const layout = options.userSpace ? { ...opened, lockDir: join(opened.root, "run/ksquash") } : opened;
+	const report = options.onProgress ?? (() => undefined);
+	return {
+		layout,
+		settings: await readSettings(layout.settingsFile),
+		probe: options.userSpace ? inSandbox : await probe(),
+		missingAddon: addonProblem(),
+		signal: options.signal,
+		dryRun: options.dryRun ?? false,
+		warn: options.onWarning ?? (() => undefined),
+		async step(step, label, work, result) {
+			options.signal?.throwIfAborted();
+			report({ step, label, state: "start" });
+			try {
+				const value = await work((amount) => report({ step, label, state: "running", ...amount }));
+				report({ step, label, state: "done", ...(result ? { result: result(value) } : {}) });
+				return value;
+			} catch (error) {
+				report({ step, label, state: "failed" });
+				throw named(failure(error, `do the step "${step}" (${label})`), step);
+			}
+		},
+	};
+}
+
+/** What a sandbox lets a process do. To ask the kernel would be a violation already. */
+const inSandbox: Probe = {
+	kernel: kernelRelease(),
+	loopControl: "not asked",
+	squashfs: true,
+	erofs: false,
+	openat2: true,
+	loopConfigure: false,
+	mountApi: false,
+	statmount: false,
+	renameExchange: false,
+	capabilities: { sysAdmin: false, dacReadSearch: false, dacOverride: false, chown: false },
+	noNewPrivs: false,
+	initialMountNamespace: false,
+	inUserNamespace: false,
+};
+
+function named(error: unknown, step: string): unknown {
+	if (error instanceof KsquashError && error.step === undefined) Object.assign(error, { step });
+	return error;
+}
