@@ -1,5 +1,5 @@
 # node-gyp's build: the core as a static library without any Node header, and the add-on on top of it.
-# CMakeLists.txt builds the same sources; keep the lists equal (the build of each finds every file by pattern).
+# The sources come from scripts/native-sources.mjs, as CMakeLists.txt's do.
 {
   "target_defaults": {
     # GCC 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105329).
@@ -7,7 +7,7 @@
     # time. What computes asks for more itself (sha256.cpp).
     "cflags!": ["-O3"],
     "cflags": ["-Os", "-ffunction-sections", "-fdata-sections", "-fPIC", "-Wall", "-Wextra", "-Wconversion", "-Wno-restrict", "-fvisibility=hidden"],
-    "cflags_cc": ["-std=c++20", "-include", "<(module_root_dir)/native/core/glibc.h"],
+    "cflags_cc": ["-std=c++20", "-include", "<(module_root_dir)/native/core/base/glibc.h"],
     "ldflags": ["-Wl,--gc-sections"],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
     "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
@@ -16,12 +16,12 @@
     {
       "target_name": "core",
       "type": "static_library",
-      "sources": ["<!@(ls native/core/*.cpp)"],
+      "sources": ["<!@(node scripts/native-sources.mjs core)"],
     },
     {
       "target_name": "ksquash",
       "dependencies": ["core"],
-      "sources": ["<!@(ls native/addon/*.cpp)"],
+      "sources": ["<!@(node scripts/native-sources.mjs addon)"],
       # System headers: the warnings above are for our code.
       "cflags_cc": ["-isystem", "<!(node -p \"path.resolve(require('node-addon-api').include_dir)\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
@@ -32,18 +32,18 @@
       "target_name": "drive",
       "type": "executable",
       "dependencies": ["core"],
-      "sources": ["native/drive/drive.cpp", "native/drive/races.cpp"],
+      "sources": ["<!@(node scripts/native-sources.mjs drive)"],
     },
     {
       "target_name": "mutants",
       "type": "executable",
       "dependencies": ["core"],
-      "sources": ["native/drive/mutants.cpp"],
+      "sources": ["<!@(node scripts/native-sources.mjs mutants)"],
     },
     {
       "target_name": "deny",
       "type": "executable",
-      "sources": ["native/drive/deny.cpp"],
+      "sources": ["<!@(node scripts/native-sources.mjs deny)"],
     },
   ],
 }

@@ -8,8 +8,8 @@
 //   peers spawn-many IMAGE DIRECTORY N  N mount(8) at once, one line for all, then unmounted
 //   peers run COUNT PROGRAM ARGUMENT…   any program by posix_spawn(3), its output thrown away
 //   peers run-each N PROGRAM ARGUMENT…  N times, one line for all; % is 0, 1, 2 … in the arguments
-#include "../native/core/abi.h"
-#include "../native/core/sys.h"
+#include "../native/core/base/abi.h"
+#include "../native/core/base/sys.h"
 
 #include <cstdio>
 #include <cstdlib>

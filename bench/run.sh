@@ -9,7 +9,7 @@ node scripts/node-gyp.mjs >/dev/null
 node scripts/build-helper.mjs >/dev/null
 out=build/bench
 mkdir -p "$out"
-g++ -std=c++20 -O2 -D_GNU_SOURCE -o "$out/peers" bench/peers.cpp native/core/sys.cpp
+g++ -std=c++20 -O2 -D_GNU_SOURCE -o "$out/peers" bench/peers.cpp native/core/base/sys.cpp
 npx esbuild "bench/$name.ts" --bundle --platform=node --format=esm --log-level=warning --outfile="$out/$name.mjs"
 exec unshare --mount --propagation private node "$out/$name.mjs" "$PWD/$out/peers" "$PWD/build/Release/drive" \
 	"$PWD/build/helper/ksquash-helper"

@@ -1,13 +1,15 @@
-// Builds build/helper/ksquash-helper: the static executable, from native/helper and what it uses of native/core.
+// Builds build/helper/ksquash-helper: the static executable, from native/helper and what it uses of native/core,
+// which is linked from an archive: scripts/native-sources.mjs lists both.
 // With musl where that is (musl-dev, or scripts/musl.sh), else with static glibc, or where --glibc says so: three times
 // as large. An incremental build; CMakeLists.txt makes one with glibc and libstdc++. --check-by-name makes the variant that
 // the test of the swap race must catch: what it checks is not what it mounts. --sanitize makes one under ASan and UBSan,
 // which is not static.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { findMusl } from "./musl.mjs";
+import { nativeSources } from "./native-sources.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const variant = process.argv.includes("--check-by-name") ? "KSQUASH_TEST_CHECK_BY_NAME" : undefined;
@@ -15,6 +17,7 @@ const sanitize = process.argv.includes("--sanitize");
 const given = process.argv.indexOf("--arch");
 const other = given === -1 || process.argv[given + 1] === process.arch ? "" : process.argv[given + 1];
 const compiler = process.env.CXX ?? "g++";
+const archiver = process.env.AR ?? "ar";
 const place = join(root, "build/helper", other);
 const arch = other === "" ? process.arch : other;
 const musl =
@@ -24,15 +27,21 @@ const output = join(place, process.argv.includes("--glibc") ? `${program}-glibc`
 const objects = join(place, sanitize ? "objects-sanitized" : musl === undefined ? "objects-glibc" : "objects");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-const core = [
-	...["capabilities", "detached", "erofs", "file", "lock", "loop", "magic", "mountinfo", "options"],
-	...["superblock", "sys", "tables", "walk"],
-].map((name) => join(root, "native/core", `${name}.cpp`));
-const own = below("native/helper").filter((path) => path.endsWith(".cpp"));
-own.push(join(root, sanitize ? "native/drive/sanitized.cpp" : "native/helper/standalone/runtime.cpp"));
-const headers = [...below("native/helper"), ...below("native/core")].filter((path) => path.endsWith(".h"));
+const core = nativeSources("helper_core");
+const own = [
+	...nativeSources("helper"),
+	sanitize ? "native/testing/sanitized.cpp" : "native/helper/standalone/runtime.cpp",
+];
+const headers = ["native/core", "native/helper"].flatMap((directory) =>
+	readdirSync(join(root, directory), { recursive: true }).map((name) => `${directory}/${name}`),
+);
 const newestHeader = Math.max(
-	...[...headers, join(root, "package.json"), import.meta.filename].map((path) => statSync(path).mtimeMs),
+	...[
+		...headers.filter((path) => path.endsWith(".h")),
+		"package.json",
+		"scripts/build-helper.mjs",
+		"scripts/musl.mjs",
+	].map((path) => statSync(join(root, path)).mtimeMs),
 );
 
 // UBSan's objects need the types' names.
@@ -49,14 +58,10 @@ const flags = [
 	...["-Wall", "-Wextra", "-Wconversion", "-Wno-restrict", `-DKSQUASH_VERSION="${version}"`],
 ];
 
-function below(directory) {
-	return readdirSync(join(root, directory)).map((entry) => join(root, directory, entry));
-}
-
 /** A source that knows the variant's macro has an object of its own for it. */
 function plan(source) {
-	const concerned = variant !== undefined && readFileSync(source, "utf8").includes(variant);
-	const name = source.slice(join(root, "native").length + 1).replaceAll("/", "-");
+	const concerned = variant !== undefined && readFileSync(join(root, source), "utf8").includes(variant);
+	const name = source.slice("native/".length).replaceAll("/", "-");
 	const object = join(objects, `${name}${concerned ? ".variant" : ""}.o`);
 	return { source, object, defines: concerned ? [`-D${variant}`] : [] };
 }
@@ -64,19 +69,33 @@ function plan(source) {
 function isStale({ source, object }) {
 	if (!existsSync(object)) return true;
 	const made = statSync(object).mtimeMs;
-	return made < newestHeader || made < statSync(source).mtimeMs;
+	return made < newestHeader || made < statSync(join(root, source)).mtimeMs;
 }
 
 function compile({ source, object, defines }) {
 	return new Promise((done, fail) => {
-		const child = spawn(compiler, [...flags, ...defines, "-c", source, "-o", object], { stdio: "inherit" });
+		const args = [...flags, ...defines, "-c", join(root, source), "-o", object];
+		const child = spawn(compiler, args, { stdio: "inherit" });
 		child.once("error", fail);
 		child.once("close", (status) => (status === 0 ? done() : fail(new Error(`${source}: status ${status}`))));
 	});
 }
 
+function run(file, args) {
+	const { status, error } = spawnSync(file, args, { stdio: "inherit" });
+	if (error !== undefined || status !== 0) throw error ?? new Error(`${file} ${args.join(" ")}: status ${status}`);
+}
+
+/** An archive, of which the linker takes only the objects that something needs. */
+function archive() {
+	const path = join(objects, "core.a");
+	rmSync(path, { force: true });
+	run(archiver, ["rcs", path, ...core.map((source) => plan(source).object)]);
+	return path;
+}
+
 function linkArguments() {
-	const all = units.map(({ object }) => object);
+	const all = [...own.map((source) => plan(source).object), archive()];
 	if (sanitize) return [...sanitizers, ...all];
 	const whole = ["-static-pie", "-s", "-Wl,--gc-sections,--build-id=none,-z,relro,-z,now,-z,noexecstack"];
 	return [...whole, ...(musl?.link(all) ?? [...all, "-nodefaultlibs", "-lc", "-lgcc", "-lgcc_eh", "-lc"])];
@@ -94,6 +113,5 @@ if (
 		for (let unit = stale.pop(); unit !== undefined; unit = stale.pop()) await compile(unit);
 	};
 	await Promise.all(Array.from({ length: availableParallelism() }, worker));
-	const { status, error } = spawnSync(compiler, [...linkArguments(), "-o", output], { stdio: "inherit" });
-	if (error !== undefined || status !== 0) throw error ?? new Error(`linking ${output}: status ${status}`);
+	run(compiler, [...linkArguments(), "-o", output]);
 }

@@ -42,7 +42,7 @@ function headers() {
 
 const copy = mkdtempSync(join(tmpdir(), "ksquash-prebuilds-"));
 try {
-	for (const name of ["binding.gyp", "native", "package.json"])
+	for (const name of ["binding.gyp", "native", "package.json", "scripts/native-sources.mjs"])
 		cpSync(join(root, name), join(copy, name), { recursive: true });
 	symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
 	for (const arch of wanted) {

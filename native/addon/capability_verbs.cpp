@@ -1,5 +1,5 @@
 // A file's capabilities: what the helper's installation reads and writes.
-#include "../core/filecaps.h"
+#include "../core/tree/filecaps.h"
 #include "verbs.h"
 
 namespace ksquash::addon {

@@ -2,7 +2,7 @@
 // after another through Node-API, and the text is made on the worker's thread.
 #pragma once
 
-#include "../core/mountinfo.h"
+#include "../core/table/mountinfo.h"
 
 #include <span>
 

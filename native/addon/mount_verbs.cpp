@@ -1,5 +1,5 @@
 // Images, loop devices, mounts, the mount table, and who holds them.
-#include "../core/attach.h"
+#include "../core/loop/attach.h"
 #include "mount_json.h"
 #include "transactions.h"
 

@@ -1,7 +1,7 @@
 // What one environment (the program, or a worker of its) keeps between calls.
 #pragma once
 
-#include "../core/lock.h"
+#include "../core/loop/lock.h"
 
 #include <cstdint>
 #include <map>

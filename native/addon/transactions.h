@@ -3,7 +3,7 @@
 // the program. One warm thread that nobody contends for is quicker than the pool, too (bench/mount).
 #pragma once
 
-#include "../core/threads.h"
+#include "../core/base/threads.h"
 #include "verbs.h"
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // Trees: listing, comparing, removing, renaming, resolving.
-#include "../core/foreign.h"
-#include "../core/rename.h"
-#include "../core/resolve.h"
+#include "../core/tree/rename.h"
+#include "../core/tree/resolve.h"
+#include "../core/tree/unsafe_entries.h"
 #include "verbs.h"
 
 namespace ksquash::addon {
@@ -68,7 +68,7 @@ Napi::Value flush(Info info) {
 
 Napi::Value foreign(Info info) {
     auto work = [path = toBytes(info[0]), uid = info[1].As<Napi::Number>().Uint32Value()] {
-        return foreignEntries(path, uid);
+        return unsafeEntries(path, uid);
     };
     return promise(info.Env(), work, fromEscaped);
 }

@@ -2,16 +2,16 @@
 // cross; a path crosses as a string where it is valid UTF-8, else as a Buffer.
 #pragma once
 
-#include "../core/attach.h"
-#include "../core/capabilities.h"
-#include "../core/compare.h"
-#include "../core/holders.h"
-#include "../core/mount.h"
-#include "../core/mountinfo.h"
-#include "../core/remove.h"
-#include "../core/superblock.h"
-#include "../core/target.h"
-#include "../core/watch.h"
+#include "../core/base/capabilities.h"
+#include "../core/compare/compare.h"
+#include "../core/image/superblock.h"
+#include "../core/loop/attach.h"
+#include "../core/mount/holders.h"
+#include "../core/mount/mount.h"
+#include "../core/mount/mount_status.h"
+#include "../core/table/mountinfo.h"
+#include "../core/tree/remove.h"
+#include "../core/watch/watch.h"
 
 #include <napi.h>
 

@@ -1,6 +1,6 @@
 // Each watch has a thread of its own, which waits in the core; what it finds is called back on the main
 // thread. It ends when told so, or when it fails, or with the environment.
-#include "../core/threads.h"
+#include "../core/base/threads.h"
 #include "verbs.h"
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // libFuzzer: escaping, UTF-8, identities, options. What goes through escapeField and the mount table's parser
 // must come back.
-#include "../core/file.h"
-#include "../core/mountinfo.h"
-#include "../core/options.h"
+#include "../core/base/file.h"
+#include "../core/base/options.h"
+#include "../core/table/mountinfo.h"
 
 #include <cstddef>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // libFuzzer: the mount table's parser, and what is made of its rows. Seeds: real tables (scripts/fuzz.sh).
 #include "../addon/mount_json.h"
-#include "../core/mount_copies.h"
+#include "../core/table/mount_copies.h"
 
 #include <cstddef>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // libFuzzer: an image's superblock and tables, as inspectImage reads them from a file. Seeds: small real
 // images of every compressor (scripts/fuzz.sh). Nothing here reaches the kernel's squashfs.
-#include "../core/superblock.h"
+#include "../core/image/superblock.h"
 
 #include <cstddef>
 #include <cstdlib>

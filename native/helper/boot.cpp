@@ -1,6 +1,6 @@
 // One lock and one policy for all; names in order, so that two boots say the same.
 #include "boot.h"
-#include "../core/walk.h"
+#include "../core/tree/directory.h"
 #include "verbs.h"
 
 #include <algorithm>
@@ -109,31 +109,31 @@ int each(const Policy& policy, std::string_view Rule::*directory, bool images, S
         return summary.finish();
     }
     for (const std::string& name : *names) {
-        auto job = openJob(*rule, name);
-        if (!job) {
-            summary.add(refusal(name, job.error()));
+        auto request = openRequest(*rule, name);
+        if (!request) {
+            summary.add(refusal(name, request.error()));
         } else {
-            work(*job, control->get());
+            work(*request, control->get());
         }
     }
     return summary.finish();
 }
 
-// As ksquash makes it. The directory above was found safe; what is there already is judged by mountJob.
-void makeMountPoint(const Job& job) {
-    mkdirat(job.mountpoints.get(), job.name.c_str(), 0755);
+// As ksquash makes it. The directory above was found safe; what is there already is checked by performMount.
+void makeMountPoint(const MountRequest& request) {
+    mkdirat(request.mountpoints.get(), request.name.c_str(), 0755);
 }
 
 } // namespace
 
 int bootAll(const Policy& policy, bool json) {
     Summary summary("boot", json);
-    return each(policy, &Rule::images, true, summary, [&](const Job& job, int control) {
-        auto image = statAt(job.images.get(), job.file.c_str(), job.imagePath);
+    return each(policy, &Rule::images, true, summary, [&](const MountRequest& request, int control) {
+        auto image = statAt(request.images.get(), request.file.c_str(), request.imagePath);
         if (image && image->isRegular()) {
-            makeMountPoint(job);
+            makeMountPoint(request);
         }
-        summary.add(mountJob(job, control, Repeat::more));
+        summary.add(performMount(request, control, Repeat::more));
     });
 }
 
@@ -143,13 +143,13 @@ int unbootAll(const Policy& policy, bool json) {
         summary.add(failure(exitNotPermitted, "[rule boot] has no \"umount = yes\""));
         return summary.finish();
     }
-    return each(policy, &Rule::mountpoints, false, summary, [&](const Job& job, int) {
-        auto place = statAt(job.mountpoints.get(), job.name.c_str(), job.target);
-        auto image = statAt(job.images.get(), job.file.c_str(), job.imagePath);
-        Standing standing = place ? judge(job, *place, image).standing : Standing::nothing;
+    return each(policy, &Rule::mountpoints, false, summary, [&](const MountRequest& request, int) {
+        auto place = statAt(request.mountpoints.get(), request.name.c_str(), request.target);
+        auto image = statAt(request.images.get(), request.file.c_str(), request.imagePath);
+        Standing standing = place ? identifyMount(request, *place, image).standing : Standing::nothing;
         // At shutdown the last copy of a deleted image ends anyway; let the system's own umount do that.
         if (standing == Standing::current || standing == Standing::stale) {
-            summary.add(umountJob(job));
+            summary.add(performUmount(request));
         }
     });
 }

@@ -1,7 +1,7 @@
 // All images of [rule boot] at once, as real root: what runs at boot and before shutdown, without Node.
 #pragma once
 
-#include "job.h"
+#include "mount_request.h"
 
 namespace ksquash::helper {
 

@@ -1,6 +1,6 @@
 // ksquash-helper [--json] mount|umount|status NAME · boot · unboot · status · --version
 // Made safe first, then the arguments, then the policy, then the work. Leaves each of these to its own file.
-#include "../core/capabilities.h"
+#include "../core/base/capabilities.h"
 #include "arguments.h"
 #include "boot.h"
 #include "privilege.h"
@@ -73,7 +73,7 @@ int work(const Arguments& args) {
         wrong = loadPolicy();
     }
     if (args.verb == "status" && !args.hasName) {
-        return describe(policy, caller, wrong, args.json);
+        return reportPolicy(policy, caller, wrong, args.json);
     }
     bool all = args.verb == "boot" || args.verb == "unboot";
     if (!wrong && all && caller.uid != 0) {

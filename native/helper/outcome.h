@@ -2,7 +2,7 @@
 // and one for root and the log. Leaves what happens to verbs.
 #pragma once
 
-#include "../core/file.h"
+#include "../core/base/file.h"
 
 #include <optional>
 

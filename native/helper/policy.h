@@ -1,5 +1,5 @@
 // The policy text: who may mount which images where. Strict: one wrong line refuses all of it.
-// Pure and without heap: the rules are views into the text. Leaves the file itself to places.
+// Pure and without heap: the rules are views into the text. Leaves the file itself to trusted_paths.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // capset(2), and the five reasons for which the kernel ignores a file's capabilities.
 #include "privilege.h"
-#include "../core/capabilities.h"
-#include "../core/file.h"
+#include "../core/base/capabilities.h"
+#include "../core/base/file.h"
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -76,11 +76,11 @@ bool beginUnprivileged() {
     return set(0); // an empty inheritable set empties the ambient one
 }
 
-Raised::Raised(Capability capability) {
+ScopedCapability::ScopedCapability(Capability capability) {
     setOrDie(permitted & bit(capability));
 }
 
-Raised::~Raised() {
+ScopedCapability::~ScopedCapability() {
     setOrDie(0);
 }
 

@@ -1,4 +1,4 @@
-// The two capabilities: none is effective but while a Raised lives. Where one is missing, why.
+// The two capabilities: none is effective but while a ScopedCapability lives. Where one is missing, why.
 // Capabilities(7): the file carries them as permitted only ("=p"), so that the program starts, and can name
 // what it lacks, where the kernel withholds them.
 #pragma once
@@ -12,12 +12,12 @@ enum class Capability : unsigned { readSearch = 2, sysAdmin = 21 }; // CAP_DAC_R
 // Takes every other capability away, and these out of the effective set. False when the kernel refuses that.
 bool beginUnprivileged();
 
-class Raised {
+class ScopedCapability {
   public:
-    explicit Raised(Capability capability);
-    ~Raised();
-    Raised(const Raised&) = delete;
-    Raised& operator=(const Raised&) = delete;
+    explicit ScopedCapability(Capability capability);
+    ~ScopedCapability();
+    ScopedCapability(const ScopedCapability&) = delete;
+    ScopedCapability& operator=(const ScopedCapability&) = delete;
 };
 
 // Out of the permitted set, too: nothing brings it back in this process.

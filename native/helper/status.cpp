@@ -16,16 +16,16 @@ const char* stateOf(Standing standing) {
 } // namespace
 
 Outcome statusName(const Policy& policy, const Caller& caller, std::string_view name) {
-    auto job = findJob(policy, caller, name, Purpose::mount);
-    if (!job) {
-        return refusal(name, job.error());
+    auto request = findRequest(policy, caller, name, Purpose::mount);
+    if (!request) {
+        return refusal(name, request.error());
     }
-    auto image = statAt(job->images.get(), job->file.c_str(), job->imagePath);
-    auto place = statAt(job->mountpoints.get(), job->name.c_str(), job->target);
+    auto image = statAt(request->images.get(), request->file.c_str(), request->imagePath);
+    auto place = statAt(request->mountpoints.get(), request->name.c_str(), request->target);
     if (!image && !(place && place->mountRoot)) {
-        return refusal(*job, image.error());
+        return refusal(*request, image.error());
     }
-    Mounted mounted = place ? judge(*job, *place, image) : Mounted{};
+    Mounted mounted = place ? identifyMount(*request, *place, image) : Mounted{};
     Outcome out;
     out.result = place ? stateOf(mounted.standing) : "absent";
     out.device = mounted.device;
@@ -33,11 +33,11 @@ Outcome statusName(const Policy& policy, const Caller& caller, std::string_view 
     if (!mounted.device.empty()) {
         out.file = mounted.file;
     }
-    out.mayUmount = static_cast<bool>(findJob(policy, caller, name, Purpose::umount));
-    return about(*job, std::move(out));
+    out.mayUmount = static_cast<bool>(findRequest(policy, caller, name, Purpose::umount));
+    return withPaths(*request, std::move(out));
 }
 
-int describe(const Policy& policy, const Caller& caller, const std::optional<Outcome>& wrong, bool json) {
+int reportPolicy(const Policy& policy, const Caller& caller, const std::optional<Outcome>& wrong, bool json) {
     std::string missing = missingPrivilege();
     std::string rules;
     std::string text;

@@ -2,12 +2,12 @@
 // nothing.
 #pragma once
 
-#include "job.h"
+#include "mount_request.h"
 
 namespace ksquash::helper {
 
 Outcome statusName(const Policy& policy, const Caller& caller, std::string_view name);
 // Without a NAME: `wrong` is what is wrong with the policy. Prints, and returns the exit status.
-int describe(const Policy& policy, const Caller& caller, const std::optional<Outcome>& wrong, bool json);
+int reportPolicy(const Policy& policy, const Caller& caller, const std::optional<Outcome>& wrong, bool json);
 
 } // namespace ksquash::helper

@@ -3,7 +3,7 @@
 // not needed. A filter cannot read memory: what openat2, fsconfig and connect are given there stays unseen.
 #pragma once
 
-#include "../core/abi.h"
+#include "../core/base/abi.h"
 
 #include <array>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 // The order is the point: everything that can be refused without privilege is refused first, each capability
 // is effective around its own calls only, and nobody sees the mount before it is checked.
 #include "verbs.h"
-#include "../core/abi.h"
-#include "../core/detached.h"
-#include "../core/lock.h"
-#include "../core/superblock.h"
+#include "../core/base/abi.h"
+#include "../core/image/superblock.h"
+#include "../core/loop/lock.h"
+#include "../core/mount/detached.h"
 #include "privilege.h"
 
 #include <sys/sysmacros.h>
@@ -15,58 +15,58 @@ namespace {
 
 constexpr int heldWaitTries = 50; // of 10 ms: udev may look at the device when it is freed
 
-SysError changed(const Job& job) {
-    return makeError(EBUSY, "", job.target, "place-changed", "the mount point was changed meanwhile");
+SysError changed(const MountRequest& request) {
+    return makeError(EBUSY, "", request.target, "place-changed", "the mount point was changed meanwhile");
 }
 
-Status checkCount(const Job& job) {
-    if (job.rule->maxMounts == unlimited) {
+Status checkCount(const MountRequest& request) {
+    if (request.rule->maxMounts == unlimited) {
         return Done{};
     }
-    auto count = countMounts(job.mountpoints.get(), job.rule->mountpoints);
+    auto count = countMounts(request.mountpoints.get(), request.rule->mountpoints);
     if (!count) {
         return count.error();
     }
-    if (*count >= job.rule->maxMounts) {
-        return makeError(EPERM, "", job.target, "place", "the rule's max_mounts are reached");
+    if (*count >= request.rule->maxMounts) {
+        return makeError(EPERM, "", request.target, "place", "the rule's max_mounts are reached");
     }
     return Done{};
 }
 
 // The mount, where nobody sees it. Reading through it is the caller's right, or not: that says nothing of it.
-Result<UniqueFd> makeMount(const Job& job, const LoopDevice& loop, const char* type) {
+Result<UniqueFd> makeMount(const MountRequest& request, const LoopDevice& loop, const char* type) {
     auto options = parseOptions("");
     if (!options) {
         return options.error();
     }
     options->type = type;
     auto mount = [&] {
-        Raised raised(Capability::sysAdmin);
-        return createMount(loop, *options, job.imagePath);
+        ScopedCapability raised(Capability::sysAdmin);
+        return createMount(loop, *options, request.imagePath);
     }();
     if (!mount) {
         return mount.error();
     }
-    auto stat = statAt(mount->get(), "", job.imagePath);
+    auto stat = statAt(mount->get(), "", request.imagePath);
     if (!stat) {
         return stat.error();
     }
     if (stat->key.dev != loop.rdev) {
-        return makeError(ESTALE, "statx", job.imagePath, "probe-read",
+        return makeError(ESTALE, "statx", request.imagePath, "probe-read",
                          "the mount is not of the loop device made for it");
     }
-    auto read = readThrough(mount->get(), loop.rdev, job.imagePath);
+    auto read = readThrough(mount->get(), loop.rdev, request.imagePath);
     if (!read && read.error().code != EACCES) {
         return read.error();
     }
     return mount;
 }
 
-Result<uint64_t> attachAndMove(const Job& job, int control, const Image& image, int place,
+Result<uint64_t> attachAndMove(const MountRequest& request, int control, const Image& image, int place,
                                const FileStat& before, Repeat repeat, std::string& device) {
     auto loop = [&] {
-        Raised raised(Capability::readSearch);
-        return attachLoop(control, image.fd.get(), job.imagePath);
+        ScopedCapability raised(Capability::readSearch);
+        return attachLoop(control, image.fd.get(), request.imagePath);
     }();
     if (repeat == Repeat::last) {
         forget(Capability::readSearch);
@@ -75,43 +75,44 @@ Result<uint64_t> attachAndMove(const Job& job, int control, const Image& image, 
         return loop.error();
     }
     device = loop->path();
-    auto mount = makeMount(job, *loop, image.type);
+    auto mount = makeMount(request, *loop, image.type);
     if (!mount) {
         return mount.error();
     }
-    auto id = statAt(mount->get(), "", job.target);
-    auto again = openMountPoint(job.mountpoints.get(), job.name, job.target);
-    auto now = again ? statAt(again->get(), "", job.target) : Result<FileStat>(again.error());
+    auto id = statAt(mount->get(), "", request.target);
+    auto again = openMountPoint(request.mountpoints.get(), request.name, request.target);
+    auto now = again ? statAt(again->get(), "", request.target) : Result<FileStat>(again.error());
     if (!id || !now || now->key != before.key || now->mountId != before.mountId || now->mountRoot) {
-        return changed(job);
+        return changed(request);
     }
-    Raised raised(Capability::sysAdmin);
+    ScopedCapability raised(Capability::sysAdmin);
     constexpr unsigned byDescriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
     if (abi::moveMount(mount->get(), "", place, "", byDescriptors) != 0) {
-        return lastError("move_mount", job.target, "move");
+        return lastError("move_mount", request.target, "move");
     }
     return id->mountId;
 }
 
-Outcome alreadyMounted(const Job& job, const Mounted& mounted, uint64_t mountId) {
+Outcome alreadyMounted(const MountRequest& request, const Mounted& mounted, uint64_t mountId) {
     if (mounted.standing != Standing::current) {
         bool older = mounted.standing == Standing::stale;
-        return about(job, failure(exitOccupied, older ? "an older image is mounted here: unmount it first"
-                                                      : "something else is mounted here"));
+        return withPaths(request,
+                         failure(exitOccupied, older ? "an older image is mounted here: unmount it first"
+                                                     : "something else is mounted here"));
     }
     Outcome out;
     out.result = "already";
     out.device = mounted.device;
     out.file = mounted.file;
     out.mountId = mountId;
-    return about(job, std::move(out));
+    return withPaths(request, std::move(out));
 }
 
 // Another mount namespace may keep the image: said, not waited for beyond a moment.
 bool isStillHeld(dev_t device, const FileKey& file) {
     for (int i = 0; i < heldWaitTries; ++i) {
         auto backing = [&] {
-            Raised raised(Capability::readSearch);
+            ScopedCapability raised(Capability::readSearch);
             return loopBacking(device);
         }();
         if (!backing || backing->file != file) {
@@ -122,29 +123,29 @@ bool isStillHeld(dev_t device, const FileKey& file) {
     return true;
 }
 
-// Finds the job, sees to the privilege and the lock, and does the work.
+// Finds the request, sees to the privilege and the lock, and does the work.
 template <class Work>
 Outcome locked(const Policy& policy, const Caller& caller, std::string_view name, Purpose purpose,
                Work work) {
-    auto job = findJob(policy, caller, name, purpose);
-    if (!job) {
-        return refusal(name, job.error());
+    auto request = findRequest(policy, caller, name, purpose);
+    if (!request) {
+        return refusal(name, request.error());
     }
     if (std::string missing = missingPrivilege(); !missing.empty()) {
-        return about(*job, failure(exitPrivilege, std::move(missing)));
+        return withPaths(*request, failure(exitPrivilege, std::move(missing)));
     }
     auto control = lockLoops();
     if (!control) {
-        return about(*job, failure(control.error()));
+        return withPaths(*request, failure(control.error()));
     }
-    return work(*job, control->get());
+    return work(*request, control->get());
 }
 
 } // namespace
 
 Result<UniqueFd> lockLoops() {
     auto fd = [] {
-        Raised raised(Capability::readSearch);
+        ScopedCapability raised(Capability::readSearch);
         return openLoopControl();
     }();
     if (!fd) {
@@ -157,83 +158,87 @@ Result<UniqueFd> lockLoops() {
     return fd;
 }
 
-Outcome mountJob(const Job& job, int control, Repeat repeat) {
-    auto place = openMountPoint(job.mountpoints.get(), job.name, job.target);
-    auto before = place ? statAt(place->get(), "", job.target) : Result<FileStat>(place.error());
+Outcome performMount(const MountRequest& request, int control, Repeat repeat) {
+    auto place = openMountPoint(request.mountpoints.get(), request.name, request.target);
+    auto before = place ? statAt(place->get(), "", request.target) : Result<FileStat>(place.error());
     if (!before) {
-        return refusal(job, before.error());
+        return refusal(request, before.error());
     }
-    auto image = openImageOf(*job.rule, job.images.get(), job.file);
+    auto image = openImageOf(*request.rule, request.images.get(), request.file);
     if (!image) {
-        return refusal(job, image.error());
+        return refusal(request, image.error());
     }
     if (before->mountRoot) {
-        return alreadyMounted(job, judge(job, *before, image->stat), before->mountId);
+        return alreadyMounted(request, identifyMount(request, *before, image->stat), before->mountId);
     }
-    for (auto check : {checkMountPoint(place->get(), *before, job.target), checkCount(job)}) {
+    for (auto check : {checkMountPoint(place->get(), *before, request.target), checkCount(request)}) {
         if (!check) {
-            return refusal(job, check.error());
+            return refusal(request, check.error());
         }
     }
-    auto info = inspectImage(image->fd.get(), job.imagePath);
+    auto info = inspectImage(image->fd.get(), request.imagePath);
     if (!info) {
-        return about(job, failure(info.error()));
+        return withPaths(request, failure(info.error()));
     }
     image->type = info->type();
     Outcome out;
-    auto id = attachAndMove(job, control, *image, place->get(), *before, repeat, out.device);
+    auto id = attachAndMove(request, control, *image, place->get(), *before, repeat, out.device);
     if (!id) {
-        return about(job, failure(id.error())); // closing the loop device has freed it
+        return withPaths(request, failure(id.error())); // closing the loop device has freed it
     }
     out.result = "mounted";
     out.file = image->stat.key;
     out.mountId = *id;
-    return about(job, std::move(out));
+    return withPaths(request, std::move(out));
 }
 
-Outcome umountJob(const Job& job) {
-    auto place = statAt(job.mountpoints.get(), job.name.c_str(), job.target);
+Outcome performUmount(const MountRequest& request) {
+    auto place = statAt(request.mountpoints.get(), request.name.c_str(), request.target);
     if (!place) {
-        return refusal(job, place.error());
+        return refusal(request, place.error());
     }
     Outcome out;
-    Mounted mounted = judge(job, *place, statAt(job.images.get(), job.file.c_str(), job.imagePath));
+    Mounted mounted =
+        identifyMount(request, *place, statAt(request.images.get(), request.file.c_str(), request.imagePath));
     switch (mounted.standing) {
     case Standing::nothing:
         out.result = "not mounted";
-        return about(job, std::move(out));
+        return withPaths(request, std::move(out));
     case Standing::other:
-        return about(job, failure(exitOccupied, "something else is mounted here"));
+        return withPaths(request, failure(exitOccupied, "something else is mounted here"));
     case Standing::lastCopy:
-        return about(job, failure(exitOccupied, "its image was deleted: this mount is the last copy"));
+        return withPaths(request,
+                         failure(exitOccupied, "its image was deleted: this mount is the last copy"));
     default:
         break;
     }
     {
-        Raised raised(Capability::sysAdmin);
+        ScopedCapability raised(Capability::sysAdmin);
         // By the parent's descriptor and a name: a descriptor on the mount itself would keep it busy.
-        std::string path = fdPath(job.mountpoints.get(), job.name);
+        std::string path = fdPath(request.mountpoints.get(), request.name);
         if (abi::umount2(path.c_str(), abi::umountNofollow) != 0) {
-            SysError error = lastError("umount2", job.target, "umount");
+            SysError error = lastError("umount2", request.target, "umount");
             error.reason = error.code == EBUSY    ? "a process uses it"
                            : error.code == EINVAL ? "the kernel keeps this mount: another namespace made it"
                                                   : "";
-            return about(job, failure(error));
+            return withPaths(request, failure(error));
         }
     }
     out.result = "unmounted";
     out.file = mounted.file;
     out.stillHeld = isStillHeld(place->key.dev, mounted.file);
-    return about(job, std::move(out));
+    return withPaths(request, std::move(out));
 }
 
 Outcome mountName(const Policy& policy, const Caller& caller, std::string_view name) {
-    return locked(policy, caller, name, Purpose::mount,
-                  [](const Job& job, int control) { return mountJob(job, control, Repeat::last); });
+    return locked(policy, caller, name, Purpose::mount, [](const MountRequest& request, int control) {
+        return performMount(request, control, Repeat::last);
+    });
 }
 
 Outcome umountName(const Policy& policy, const Caller& caller, std::string_view name) {
-    return locked(policy, caller, name, Purpose::umount, [](const Job& job, int) { return umountJob(job); });
+    return locked(policy, caller, name, Purpose::umount,
+                  [](const MountRequest& request, int) { return performUmount(request); });
 }
 
 } // namespace ksquash::helper

@@ -1,9 +1,10 @@
 // What needs no kernel and no Node: SHA-256 in both forms, escaping, options, the mount table's parser on
 // torn input, snapshots on torn input. Run under ASan and UBSan by CMake (KSQUASH_TESTS, KSQUASH_SANITIZE).
-#include "../core/entry.h"
-#include "../core/mountinfo.h"
-#include "../core/options.h"
-#include "../core/superblock.h"
+#include "../core/base/options.h"
+#include "../core/compare/entry.h"
+#include "../core/image/superblock.h"
+#include "../core/table/mountinfo.h"
+#include "../core/tree/snapshot.h"
 
 #include <cstdio>
 #include <cstdlib>

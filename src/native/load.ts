@@ -148,7 +148,7 @@ export async function callTransaction<T>(
 	const control = new BigInt64Array(3);
 	const cancel = () => {
 		Atomics.store(control, 0, 1n);
-		return Atomics.load(control, 1) === 0n; // not begun: it never will (native/core/control.h)
+		return Atomics.load(control, 1) === 0n; // not begun: it never will (native/core/base/control.h)
 	};
 	return await orAborted(
 		signal,

@@ -2,7 +2,7 @@
  * Changes of the mount table as an async iterator.
  *
  * Owns: the queue between the add-on's thread and the reader, and ending both. Leaves to others: what the kernel tells
- * (native/core/watch.cpp).
+ * (native/core/watch/watch.cpp).
  */
 
 import { nativeError, type RawError } from "./error.ts";

@@ -97,7 +97,13 @@ describe("what it lets through", () => {
 	const directory = mkdtempSync(join(tmpdir(), "ksquash-confined-"));
 	const program = join(directory, "confined");
 	beforeAll(() => {
-		const sources = ["drive/confined.cpp", "helper/seccomp.cpp"].map((path) => join(native, path));
+		const listed = execFileSync(process.execPath, [join(native, "../scripts/native-sources.mjs"), "confined"], {
+			encoding: "utf8",
+		});
+		const sources = listed
+			.trim()
+			.split("\n")
+			.map((path) => join(native, "..", path));
 		execFileSync(process.env.CXX ?? "g++", ["-std=c++20", "-D_GNU_SOURCE", ...sources, "-o", program]);
 	});
 	afterAll(() => rmSync(directory, { recursive: true }));

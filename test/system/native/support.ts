@@ -69,7 +69,7 @@ export function ownLoops(): string[] {
 }
 
 const built = (name: string) => new URL(`../../../build/Release/${name}`, import.meta.url).pathname;
-/** The verbs in a program without Node, and one that makes system calls fail: see the heads of native/drive/*.cpp. */
+/** The verbs in a program without Node, and one that makes system calls fail: see the heads of native/testing/*.cpp. */
 export const drive: string = built("drive");
 export const deny: string = built("deny");
 
