@@ -23,11 +23,14 @@ it("are what scripts/pages.mjs and library-page.mjs write now", () => {
 	}
 });
 
-it("draw the plots from the benchmarks' results as they stand", () => {
-	const to = mkdtempSync(join(tmpdir(), "ksquash-plots-"));
+it.each([
+	["plots.mjs", "the benchmarks' results", ["pack.svg", "mounts.svg"]],
+	["house.mjs", "the imports", ["house.svg"]],
+])("scripts/%s draws from %s the pictures that are there", (script, _, names) => {
+	const to = mkdtempSync(join(tmpdir(), "ksquash-pictures-"));
 	try {
-		execFileSync(process.execPath, [join(top, "scripts/plots.mjs"), to]);
-		for (const name of ["docs/pictures/pack.svg", "docs/pictures/mounts.svg"]) {
+		execFileSync(process.execPath, [join(top, "scripts", script), to]);
+		for (const name of names.map((one) => `docs/pictures/${one}`)) {
 			expect(readFileSync(join(top, name), "utf8"), name).toBe(readFileSync(join(to, name), "utf8"));
 		}
 	} finally {
