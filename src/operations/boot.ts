@@ -20,9 +20,9 @@ import {
 } from "../mount/boot.ts";
 import { BOOT_RULE, dropRule, hasRule, readPolicy, setRule } from "../mount/helper-policy.ts";
 import { installedHelper, placeHelper, removeHelper } from "../mount/helper-program.ts";
-import { run, which } from "../process/run.ts";
+import { reloadInit } from "../release/boot-service.ts";
 import { scan } from "../release/catalog.ts";
-import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { type CommonOptions, openContext } from "../release/context.ts";
 import { withLock } from "../release/locks.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
@@ -78,7 +78,7 @@ export async function bootEnable(options: BootEnableOptions = {}): Promise<BootC
 		}
 		const written = await enableInit(layout.root, init, dryRun);
 		change.did.push(...written.map((path) => `put ${path}`));
-		if (written.length > 0) await reload(context, init);
+		if (written.length > 0) await reloadInit(context, init);
 	});
 	return change;
 }
@@ -100,7 +100,7 @@ export async function bootDisable(options: CommonOptions = {}): Promise<BootChan
 			change.did.push(`remove ${layout.helper}`);
 			if (!dryRun) await removeHelper(layout.helper);
 		}
-		if (before.includes("systemd")) await reload(context, "systemd");
+		if (before.includes("systemd")) await reloadInit(context, "systemd");
 	});
 	return change;
 }
@@ -134,16 +134,6 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 		notes,
 		fstab,
 	};
-}
-
-/** A running systemd reads its units again; it starts nothing by that. */
-export async function reload({ layout, dryRun, warn }: Context, init: Init): Promise<void> {
-	if (init !== "systemd" || dryRun || layout.root !== "/" || which("systemctl") === undefined) return;
-	try {
-		await run("systemctl", ["daemon-reload"], { timeoutMs: 30_000 });
-	} catch {
-		warn("systemctl daemon-reload failed: the unit counts from the next boot on");
-	}
 }
 
 function assertRoot(): void {

@@ -5,17 +5,17 @@
  */
 
 import { type Layout, type ReleasePaths, releasePaths } from "../layout.ts";
-import { enabledInits, type Init, oldFiles } from "../mount/boot.ts";
-import { BOOT_RULE, hasRule, readPolicy } from "../mount/helper-policy.ts";
+import { type Init, oldFiles } from "../mount/boot.ts";
 import { otherHelper } from "../mount/helper-program.ts";
 import { statTarget, type TargetStatus } from "../native/verbs.ts";
+import { type BootLookup, readBootService } from "../release/boot-service.ts";
 import { type Build, buildsOf, findAllBuilds, followLink } from "../release/builds.ts";
 import { byRelease, type Entry, leftovers, scan, withoutImage } from "../release/catalog.ts";
 import { type CommonOptions, openContext } from "../release/context.ts";
 import { isLocked } from "../release/locks.ts";
 import { rescue, staleness } from "../release/mount-guards.ts";
 import { ksquashCommand } from "../system/command-line.ts";
-import { lstatIfExists, readIfExists, readLinkIfExists } from "../system/files.ts";
+import { lstatIfExists, readLinkIfExists } from "../system/files.ts";
 
 export interface ReleaseStatus {
 	release: string;
@@ -57,9 +57,7 @@ interface Surroundings {
 	builds: Build[];
 	/** Where /usr/src/linux leads. */
 	selected: string | undefined;
-	fstab: string;
-	/** Whose service mounts every image. */
-	service: Init | undefined;
+	bootOf: BootLookup;
 }
 
 export async function status(options: CommonOptions = {}): Promise<Status> {
@@ -68,9 +66,7 @@ export async function status(options: CommonOptions = {}): Promise<Status> {
 	for (const old of [...(other === undefined ? [] : [other]), ...(await oldBootFiles(layout))]) warn(old);
 	const link = await readLinkIfExists(layout.link);
 	const selected = link === undefined ? undefined : await followLink(layout, link);
-	const fstab = (await readIfExists(layout.fstab))?.toString("utf8") ?? "";
-	const service = await bootService(layout);
-	const around = { builds: await findAllBuilds(layout), selected, fstab, service };
+	const around = { builds: await findAllBuilds(layout), selected, bootOf: await readBootService(layout) };
 	const entries = await scan(layout);
 	const known = new Set(entries.map(({ release }) => release));
 	const marked = around.builds.flatMap(({ stamp }) => stamp?.release ?? []);
@@ -121,7 +117,7 @@ async function describeRest(paths: ReleasePaths, around: Surroundings): Promise<
 	return { ...surroundings(paths, target, around), state, imageBytes: 0, problems: found };
 }
 
-function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selected, fstab, service }: Surroundings) {
+function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selected, bootOf }: Surroundings) {
 	const { release, image, mountPoint } = paths;
 	const own = buildsOf(builds, release);
 	return {
@@ -137,23 +133,12 @@ function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selec
 			ours: stamp !== undefined,
 		})),
 		selected: own.some(({ path }) => selected === path),
-		boot: isInFstab(fstab, mountPoint) ? ("fstab" as const) : (service ?? ("no" as const)),
+		boot: bootOf(mountPoint),
 	};
 }
 
 async function oldBootFiles({ root }: Layout): Promise<string[]> {
 	return (await oldFiles(root)).map((old) => `${old} (${ksquashCommand("boot enable", root)})`);
-}
-
-/** Only where all of it is there: the init system's files, the rule and the program. */
-async function bootService(layout: Layout): Promise<Init | undefined> {
-	const [first] = await enabledInits(layout.root);
-	const ready = hasRule(await readPolicy(layout.policyFile), BOOT_RULE);
-	return ready && (await lstatIfExists(layout.helper)) !== undefined ? first : undefined;
-}
-
-function isInFstab(fstab: string, mountPoint: string): boolean {
-	return fstab.split("\n").some((line) => !/^\s*#/.test(line) && line.trim().split(/\s+/)[1] === mountPoint);
 }
 
 function problems({ release, imageProblem, manifestProblem, aside, paths }: Entry, target: TargetStatus): string[] {

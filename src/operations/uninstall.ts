@@ -9,12 +9,12 @@ import type { Layout } from "../layout.ts";
 import { disableInits, enabledInits } from "../mount/boot.ts";
 import { BOOT_RULE, dropRule, readPolicy, USERS_RULE } from "../mount/helper-policy.ts";
 import { installedHelper, removeHelper, revokeCapabilities } from "../mount/helper-program.ts";
+import { reloadInit } from "../release/boot-service.ts";
 import { type CommonOptions, type Context, openContext } from "../release/context.ts";
 import { withLock } from "../release/locks.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists } from "../system/files.ts";
-import { reload } from "./boot.ts";
 import { portageUninstall } from "./portage/index.ts";
 import { status } from "./status.ts";
 
@@ -73,7 +73,7 @@ async function takeAway(context: Context): Promise<string[]> {
 			await attempt(`remove ${helper}`, removeHelper(helper));
 		}
 	}
-	if (before.includes("systemd")) await reload(context, "systemd");
+	if (before.includes("systemd")) await reloadInit(context, "systemd");
 	return did;
 }
 
