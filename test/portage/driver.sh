@@ -3,7 +3,6 @@
 # holds what the real one did (real.sh), and the test compares the two.
 # shellcheck shell=bash disable=SC2034,SC2154,SC2016 # variables of Portage's, used by what is sourced
 
-hook=/etc/portage/env/sys-kernel/gentoo-sources
 packages=/var/db/pkg/sys-kernel
 build=/var/tmp/portage/sys-kernel
 
@@ -24,46 +23,63 @@ make_image() { # VERSION [again]
 }
 install_twice() { make_image "$1" && make_image "$1" again && merge_image "$1"; }
 
-# The image in $D, merged over what an older installation of the same slot left.
-merge_image() {
-	local PVR=$1 mask saved="${ROOT%/}$packages/gentoo-sources-$1"
+# The image in $D, merged over what an older installation of the same slot left. The entry of the new package has another
+# name until the old one is gone, and its own before postinst.
+merge_image() { # VERSION
+	local mask merging="${ROOT%/}$packages/-MERGING-$package-$1"
 	for mask in $INSTALL_MASK; do
 		# shellcheck disable=SC2086 # the masks are patterns
 		rm -rf "$base/image"$mask
 	done
+	rm -rf "$merging"
+	mkdir -p "$merging"
 	phase pkg_preinst preinst || return 1
-	merge_files || return 1
-	replace_old "$PVR"
-	mkdir -p "$saved"
-	(cd "$base/image" && find . ! -name . | sort -r) >"$saved/CONTENTS"
-	bzip2 -c "$base/temp/environment" >"$saved/environment.bz2"
+	merge_files "$merging/CONTENTS" || return 1
+	replace_old "$1" "$merging/CONTENTS"
+	bzip2 -c "$base/temp/environment" >"$merging/environment.bz2"
+	mv -T "$merging" "$saved"
 	phase pkg_postinst postinst
 }
 
-# A link to a directory stays; a file comes whole or not at all (_movefile writes NAME#new first).
-merge_files() {
-	local path
-	find "$base/image" -mindepth 1 -printf '%P\n' | while IFS= read -r path; do
-		local from="$base/image/$path" to="${ROOT%/}/$path"
+# Each file leaves the image, whole or not at all (_movefile writes NAME#new where it cannot rename); one that is there
+# with the same mode and bytes is not touched, and stays in the image. A link to a directory stays a link.
+merge_files() { # CONTENTS
+	local path from to line
+	local -a paths
+	mapfile -t paths < <(find "$base/image" -mindepth 1 -printf '%P\n')
+	for path in "${paths[@]}"; do
+		from="$base/image/$path" to="${ROOT%/}/$path"
 		if [[ -d $from && ! -L $from ]]; then
-			mkdir -p "$to" || exit 1
-		elif ! { cp -a "$from" "$to#new" && mv -T "$to#new" "$to"; }; then
-			rm -f "$to#new"
-			exit 1
+			line="dir /$path"
+			mkdir -p "$to" || return 1
+		else
+			line="obj /$path $(md5sum <"$from" | cut -d ' ' -f 1)"
+			[[ ! -L $from ]] || line="sym /$path -> $(readlink "$from")"
+			line+=" $(stat -c %Y "$from")"
+			is_same "$from" "$to" || move_file "$from" "$to" || return 1
 		fi
+		echo "$line" >>"$1"
 	done
 }
+is_same() { [[ ! -L $1 && -f $2 && ! -L $2 && $(stat -c %a "$1") == "$(stat -c %a "$2")" ]] && cmp -s "$1" "$2"; }
+move_file() {
+	cp -a "$1" "$2#new" && mv -T "$2#new" "$2" && rm "$1" && return
+	rm -f "$2#new"
+	return 1
+}
+
+# What a package owns, the deepest first.
+owned() { sed 's/^dir //; s/^sym \(.*\) -> .*/\1/; s/^obj \(.*\) [^ ]* [^ ]*$/\1/' "$1" | sort -r; }
 
 # Binary packages: the image and the environment travel together.
 keep_package() { mkdir -p "$PKGDIR" && tar -C "$base" -cf "$PKGDIR/$1.tar" image temp/environment; }
 build_binary() { make_image "$1" && keep_package "$1"; }
 quick_package() {
-	local saved="${ROOT%/}$packages/gentoo-sources-$1"
 	prepare "$1"
 	rm -rf "$base"
 	mkdir -p "$base"/{temp,image}
 	bzip2 -dc "$saved/environment.bz2" >"$base/temp/environment"
-	tar -C / --no-recursion -c -T "$saved/CONTENTS" | tar -C "$base/image" -x
+	owned "$saved/CONTENTS" | sed 's,^/,,' | tar -C / --no-recursion -c -T - | tar -C "$base/image" -x
 	keep_package "$1"
 }
 install_binary() {
@@ -74,32 +90,38 @@ install_binary() {
 	merge_image "$1"
 }
 
-# SLOT is the version: only the very same version is replaced. Its phases run with what was saved of it.
-replace_old() {
-	local saved="${ROOT%/}$packages/gentoo-sources-$1" path
-	[[ -d $saved ]] || return 0
-	cp "$base/temp/environment" "$base/new-environment"
-	bzip2 -dc "$saved/environment.bz2" >"$base/temp/environment"
-	REPLACED_BY_VERSION=$1 phase pkg_prerm prerm
-	while read -r path; do
-		[[ -e $base/image/$path || -L $base/image/$path ]] || remove_owned "${ROOT%/}/$path"
-	done <"$saved/CONTENTS"
-	REPLACED_BY_VERSION=$1 phase pkg_postrm postrm
-	mv "$base/new-environment" "$base/temp/environment"
+# What was in the same slot goes: of sources, whose SLOT is the version, only the very same one.
+replace_old() { # VERSION CONTENTS
+	local entry
+	for entry in "${ROOT%/}$packages/$package"-*; do
+		if [[ $entry == "$saved" && -d $entry ]]; then
+			mv "$base/temp/environment" "$base/new-environment"
+			REPLACED_BY_VERSION=$1 unmerge_files "$2"
+			mv "$base/new-environment" "$base/temp/environment"
+		elif [[ $package != gentoo-sources && -d $entry ]]; then
+			(REPLACED_BY_VERSION=$1 remove_package "${entry##*/"$package"-}" "$2")
+		fi
+	done
 }
 
-# unmerge VERSION
-remove_package() {
-	local PVR=$1 saved path
-	prepare "$PVR"
-	saved="${ROOT%/}$packages/gentoo-sources-$PVR"
-	rm -rf "$base"
-	mkdir -p "$base"/{temp,image,empty}
+# The phases of a removal, run with what was saved of the package. Its entry goes last.
+unmerge_files() { # [CONTENTS of what takes its place]
+	local path kept
+	kept=$([[ -z $1 ]] || owned "$1")
 	bzip2 -dc "$saved/environment.bz2" >"$base/temp/environment"
 	phase pkg_prerm prerm
-	while read -r path; do remove_owned "${ROOT%/}/$path"; done <"$saved/CONTENTS"
+	owned "$saved/CONTENTS" | while IFS= read -r path; do
+		grep -qxF -- "$path" <<<"$kept" || remove_owned "${ROOT%/}$path"
+	done
 	phase pkg_postrm postrm
 	rm -rf "$saved"
+}
+
+remove_package() { # VERSION [CONTENTS of what takes its place]
+	prepare "$1"
+	rm -rf "$base"
+	mkdir -p "$base"/{temp,image,empty}
+	unmerge_files "$2"
 }
 
 remove_owned() {
@@ -107,7 +129,8 @@ remove_owned() {
 }
 
 prepare() {
-	base="$build/gentoo-sources-$1"
+	package=${PACKAGE:-gentoo-sources} PVR=$1
+	base="$build/$package-$PVR" hook=/etc/portage/env/sys-kernel/$package
 	EAPI=${EAPI:-8} ROOT=${ROOT:-/}
 	# PMS 11.1: from EAPI 7 on these have no slash at the end.
 	if [[ $EAPI -ge 7 ]]; then
@@ -115,6 +138,7 @@ prepare() {
 	else
 		D="$base/image/" ROOT="${ROOT%/}/"
 	fi
+	saved="${ROOT%/}$packages/$package-$PVR"
 }
 
 # phase FUNCTION NAME: a process of its own, with its own mount namespace where Portage makes one.
@@ -140,4 +164,4 @@ phase() {
 		return 1
 	fi
 }
-export EAPI ROOT D base hook here
+export EAPI ROOT D base hook here package PVR

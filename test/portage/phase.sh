@@ -27,7 +27,7 @@ pkg_postinst() {
 }
 
 run_phase() {
-	CATEGORY=sys-kernel PN=gentoo-sources PVR=${base##*/gentoo-sources-}
+	CATEGORY=sys-kernel PN=$package
 	PV=${PVR%-r*} PR=r0
 	[[ $PVR == *-r* ]] && PR=r${PVR##*-r}
 	P=$PN-$PV PF=$PN-$PVR SLOT=$PVR ETYPE=sources IUSE="build symlink"

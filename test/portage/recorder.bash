@@ -2,10 +2,12 @@
 # shellcheck shell=bash disable=SC2154
 
 __record() {
-	local image=absent base="${PORTAGE_BUILDDIR}"
-	[[ -e ${EROOT%/}/usr/src/linux-${KV_FULL}.sqfs ]] && image=there
+	local image=absent built=absent owned=no base="${PORTAGE_BUILDDIR}" file="/usr/src/linux-${KV_FULL}.sqfs"
+	[[ -e ${EROOT%/}${file} ]] && image=there
+	[[ -e ${ED%/}${file} ]] && built=there
+	grep -qsF "obj ${file} " "${EROOT%/}/var/db/pkg/${CATEGORY}/${PF}/CONTENTS" && owned=yes
 	echo "$1 phase=${EBUILD_PHASE} cwd=${PWD/#${base}/BASE} EROOT='${EROOT}' ED=${ED/#${base}/BASE}" \
-		"by=${REPLACED_BY_VERSION} uid=${UID} image=${image}" >>/run/record
+		"by=${REPLACED_BY_VERSION} uid=${UID} image=${image} built=${built} owned=${owned}" >>/run/record
 }
 pre_src_install() { __record pre_src_install; }
 post_src_install() { __record post_src_install; }
