@@ -43,8 +43,24 @@ __ksquash_setting() {
 	"${tool}" portage setting "$1" 2>/dev/null </dev/null
 }
 
-# Headers and distribution kernels have the same eclass, and are none of ours.
-__ksquash_is_ours() { [[ ${ETYPE:-sources} == sources && -n ${KV_FULL} ]]; }
+# linux-info gives KV_FULL of the selected release to every package that inherits it, and kernel-2 has ETYPE=headers, too:
+# the sources of KV_FULL must be seen in what this package builds, installs or owns. A phase's name is the argument.
+__ksquash_is_ours() {
+	[[ ${ETYPE} == sources && -n ${KV_FULL} ]] || return 1
+	case $1 in
+		pre_src_install) [[ -d ${WORKDIR}/linux-${KV_FULL} ]] ;;
+		post_src_install | pre_pkg_preinst) [[ -f ${ED%/}/usr/src/linux-${KV_FULL}.sqfs ]] ;;
+		# A plain tree that was packed where it stood: emerge fails at the files below its mount.
+		pre_pkg_prerm) __ksquash_owns "linux-${KV_FULL}.sqfs" || __ksquash_owns "linux-${KV_FULL}/Makefile" ;;
+		post_pkg_postinst | pre_pkg_postrm | post_pkg_postrm) __ksquash_owns "linux-${KV_FULL}.sqfs" ;;
+		*) return 1 ;;
+	esac
+}
+
+# Portage has the entry in its place before postinst, and until after postrm; at a reinstall the rm phases see the old one.
+__ksquash_owns() {
+	grep -qsF "obj ${EPREFIX}/usr/src/$1 " "$(__ksquash_root)/var/db/pkg/${CATEGORY}/${PF}/CONTENTS"
+}
 
 # "" for the running system; EAPI 6 says "/", from 7 on there is no slash at the end.
 __ksquash_root() { local root=${EROOT-${ROOT}}; echo "${root%/}"; }
@@ -139,9 +155,14 @@ __ksquash_wants_link() {
 __ksquash_pre_pkg_prerm() {
 	__ksquash_is_reinstall && return 0
 	[[ -z $(__ksquash_root) && -d /usr/src/linux-${KV_FULL} ]] || return 0
-	__ksquash umount "${KV_FULL}" && return 0
-	ewarn "linux-${KV_FULL} is detached now, and gone when its last user ends."
-	__ksquash umount --lazy --force "${KV_FULL}"
+	if ! __ksquash umount "${KV_FULL}"; then
+		ewarn "linux-${KV_FULL} is detached now, and gone when its last user ends."
+		__ksquash umount --lazy --force "${KV_FULL}"
+	fi
+	[[ ! -f /usr/src/linux-${KV_FULL}.sqfs ]] || __ksquash_owns "linux-${KV_FULL}.sqfs" && return 0
+	ewarn "/usr/src/linux-${KV_FULL}.sqfs is not of this package, and stays. To use it again, or to remove it:"
+	ewarn "  ksquash mount ${KV_FULL}"
+	ewarn "  ksquash remove ${KV_FULL}"
 	return 0
 }
 
@@ -166,7 +187,7 @@ __ksquash_post_pkg_postrm() {
 
 __ksquash_phase() {
 	declare -F "__ksquash_was_$1" >/dev/null && "__ksquash_was_$1"
-	__ksquash_is_ours || return 0
+	__ksquash_is_ours "$1" || return 0
 	if ! PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin type -P ksquash >/dev/null; then
 		# Without the program a mount can still be taken away, and a plain tree installed.
 		case $1 in

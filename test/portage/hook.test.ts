@@ -37,6 +37,8 @@ describe("the hook", () => {
 		["linked", 8],
 		["signals", 35],
 		["full", 14],
+		["bystanders", 67],
+		["in_place", 6],
 	])("%s: %i things are as they should be", (scenario, count) => {
 		const { good, bad, text } = play(scenario);
 		expect(bad, text).toEqual([]);

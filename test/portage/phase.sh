@@ -35,6 +35,10 @@ run_phase() {
 	[[ $PR == r0 ]] || KV_FULL+=-$PR
 	EBUILD_PHASE=$2 PORTAGE_BUILDDIR=$base WORKDIR=$base/work T=$base/temp S=$base/work/linux-$KV_FULL
 	ED=$D EROOT=$ROOT
+	if [[ $PN != gentoo-sources ]]; then
+		unset KV_FULL
+		source "$here/fixtures/linux-info-package.bash"
+	fi
 	[[ ! -f $T/environment ]] || source "$T/environment"
 	[[ ! -f /etc/portage/bashrc ]] || source /etc/portage/bashrc
 	# A syntax error means no hooks, and no failure.
@@ -48,6 +52,9 @@ run_phase() {
 	[[ $2 != install ]] || cd "$S" 2>/dev/null || cd "$WORKDIR" || exit 1
 	! declare -F "$1" >/dev/null || "$1"
 	! declare -F "post_$1" >/dev/null || "post_$1"
-	[[ $2 == *rm ]] || declare -f | sed '/^\(run_phase\|einfo\|ewarn\|eerror\|elog\|die\|use\) ()/,/^}/d' >"$T/environment"
+	if [[ $2 != *rm ]]; then
+		declare -f | sed '/^\(run_phase\|einfo\|ewarn\|eerror\|elog\|die\|use\) ()/,/^}/d' >"$T/environment"
+		echo "KV_FULL=$KV_FULL" >>"$T/environment"
+	fi
 	exit 0
 }

@@ -30,21 +30,30 @@ portage=$KSQUASH_REAL_INSIDE
 repository=/var/db/repos/local
 
 ebuild() { # VERSION
-	mkdir -p $repository/sys-kernel/gentoo-sources
-	cat >$repository/sys-kernel/gentoo-sources/gentoo-sources-"$1".ebuild <<-X
-		EAPI=${EAPI:-8}
-		DESCRIPTION="Sources as kernel-2 installs them"
-		HOMEPAGE="https://example.org"
-		LICENSE="GPL-2"
-		SLOT="\${PVR}"
-		KEYWORDS="amd64"
-		IUSE="symlink"
-		RESTRICT="strip binchecks"
+	package=${PACKAGE:-gentoo-sources}
+	local directory=$repository/sys-kernel/$package
+	mkdir -p "$directory"
+	{
+		cat <<-X
+			EAPI=${EAPI:-8}
+			DESCRIPTION="A package for a test"
+			HOMEPAGE="https://example.org"
+			LICENSE="GPL-2"
+			SLOT="\${PVR}"
+			KEYWORDS="amd64"
+			IUSE="symlink"
+			RESTRICT="strip binchecks"
+			src_compile() { :; }
+		X
+		if [[ $package == gentoo-sources ]]; then kernel_sources; else cat "$here/fixtures/linux-info-package.bash"; fi
+	} >"$directory/$package-$1.ebuild"
+}
+kernel_sources() {
+	cat <<-X
 		ETYPE=sources
 		KV_FULL="\${PV}-gentoo"
 		[[ \${PR} != r0 ]] && KV_FULL+="-\${PR}"
 		S="\${WORKDIR}/linux-\${KV_FULL}"
-		src_compile() { :; }
 		$(sed -n '/^src_unpack()/,/^}/p; /^src_install()/,/^}/p; /^pkg_postinst()/,/^}/p' "$here/phase.sh" |
 		sed -e "s|\$KERNEL|$KERNEL|" -e "s|\$ADDED|$ADDED|")
 	X
@@ -59,7 +68,7 @@ portage_run() { # PROGRAM ARGUMENT…
 emerge() { portage_run emerge --quiet-build=n --color=n --nodeps "$@"; }
 install_package() {
 	ebuild "$1"
-	emerge --oneshot "=sys-kernel/gentoo-sources-$1"
+	emerge --oneshot "=sys-kernel/$package-$1"
 }
 build_binary() {
 	ebuild "$1"
@@ -78,7 +87,7 @@ install_twice() {
 	rm "/var/tmp/portage/sys-kernel/gentoo-sources-$1/.installed"
 	portage_run ebuild --skip-manifest "$file" install qmerge
 }
-remove_package() { EMERGE_WARNING_DELAY=0 CLEAN_DELAY=0 emerge --unmerge "=sys-kernel/gentoo-sources-$1"; }
+remove_package() { EMERGE_WARNING_DELAY=0 CLEAN_DELAY=0 emerge --unmerge "=sys-kernel/${PACKAGE:-gentoo-sources}-$1"; }
 
 set_up() {
 	local base=$repository/profiles/base

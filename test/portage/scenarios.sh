@@ -9,6 +9,7 @@ export PKGDIR=/var/tmp/packages
 source "$1"
 source "$here/packages.sh"
 source "$here/failures.sh"
+source "$here/bystanders.sh"
 src=/usr/src
 log=/run/portage.log
 
@@ -48,7 +49,7 @@ clean() { # nothing of ours but what was kept
 reset() {
 	umount -R $src
 	mount -t tmpfs none $src
-	rm -rf /var/lib/ksquash/* /var/db/pkg/sys-kernel /etc/portage/env /alt/* /etc/ksquash/* "$PKGDIR"
+	rm -rf /var/lib/ksquash/* /var/db/pkg/sys-kernel /etc/portage/{env,bashrc} /alt/* /etc/ksquash/* "$PKGDIR"
 	ksquash portage install >/dev/null
 }
 
@@ -225,4 +226,4 @@ record() {
 }
 
 for scenario in ${SCENARIOS:-life neighbours links broken others elsewhere conventions
-	binaries masked twice unable linked signals full}; do ("$scenario"); done
+	binaries masked twice unable linked signals full bystanders in_place}; do ("$scenario"); done
