@@ -45,7 +45,7 @@ const install = buildCommand<InstallFlags, [], CliContext>({
 		customUsage: [
 			"[flags]",
 			{ input: "--package sys-kernel/vanilla-sources", brief: "For these instead of gentoo-sources" },
-			{ input: "--package 'sys-kernel/*-sources'", brief: "For all that the repositories have" },
+			{ input: "--package 'sys-kernel/*-sources'", brief: "For all kernel sources of that name in the repositories" },
 		],
 	},
 });

@@ -44,8 +44,8 @@ async function matching(root: string, pattern: string): Promise<string[]> {
 	const fits = new RegExp(`^${name.replace(/[+.]/g, "\\$&").replaceAll("*", "[A-Za-z0-9+_-]*")}$`);
 	const repositories = await resolveInRoot(root, "/var/db/repos");
 	const found: string[] = [];
-	for (const repository of await list(repositories)) {
-		const names = await list(join(repositories, repository, category));
+	for (const repository of await listDirectory(repositories)) {
+		const names = await listDirectory(join(repositories, repository, category));
 		found.push(...names.filter((one) => fits.test(one)).map((one) => `${category}/${one}`));
 	}
 	return found;
@@ -61,7 +61,7 @@ export async function installedPackages(root: string, wanted: ReadonlySet<string
 	const top = await resolveInRoot(root, "/var/db/pkg");
 	const found: InstalledPackage[] = [];
 	for (const category of new Set([...wanted].map((name) => name.split("/")[0] ?? ""))) {
-		for (const version of await list(join(top, category))) {
+		for (const version of await listDirectory(join(top, category))) {
 			if (!wanted.has(nameOf(`${category}/${version}`))) continue;
 			const saved = await environment(join(top, category, version, "environment.bz2"));
 			const old = /mksquashfs|build-\$\{KV_FULL\}/.test(saved);
@@ -75,7 +75,7 @@ export async function installedPackages(root: string, wanted: ReadonlySet<string
 /** The installed package, CATEGORY/NAME-VERSION, whose file this is (a path inside the root). */
 export async function ownerOf(root: string, file: string): Promise<string | undefined> {
 	const top = await resolveInRoot(root, "/var/db/pkg");
-	for (const version of await list(join(top, KERNELS))) {
+	for (const version of await listDirectory(join(top, KERNELS))) {
 		const contents = await readFile(join(top, KERNELS, version, "CONTENTS"), "utf8").catch(() => "");
 		if (contents.includes(`\nobj ${file} `) || contents.startsWith(`obj ${file} `)) return `${KERNELS}/${version}`;
 	}
@@ -90,7 +90,7 @@ async function environment(path: string): Promise<string> {
 /** Every phase has a mount namespace of its own. */
 export async function privateMounts(root: string): Promise<boolean> {
 	const path = await resolveInRoot(root, "/etc/portage/make.conf");
-	const files = (await list(path)).map((name) => join(path, name));
+	const files = (await listDirectory(path)).map((name) => join(path, name));
 	const texts = await Promise.all(
 		(files.length > 0 ? files : [path]).map(async (file) => await readFile(file, "utf8").catch(() => "")),
 	);
@@ -100,7 +100,8 @@ export async function privateMounts(root: string): Promise<boolean> {
 	return features.some((value) => /(?:^|\s)mount-sandbox(?:\s|$)/.test(value ?? ""));
 }
 
-async function list(directory: string): Promise<string[]> {
+/** The names in it; none where it is not there. */
+export async function listDirectory(directory: string): Promise<string[]> {
 	return await attempt(
 		`read ${directory}`,
 		readdir(directory).catch((error: NodeJS.ErrnoException) => {

@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { assertTexts } from "../../options/check.ts";
 import { splitFile, withBlock } from "../../portage/block.ts";
+import { sortByEclass } from "../../portage/eclasses.ts";
 import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../../portage/hooks.ts";
 import { oldFunctions, withoutFunctions } from "../../portage/original.ts";
 import { findPackages } from "../../portage/packages.ts";
@@ -25,7 +26,10 @@ export type { PortageStatus } from "../../portage/hooks.ts";
 const LOCK = "portage";
 
 export interface PortageOptions extends CommonOptions {
-	/** CATEGORY/NAME, or a pattern as sys-kernel/*-sources; sys-kernel/gentoo-sources when absent. */
+	/**
+	 * CATEGORY/NAME, or a pattern as sys-kernel/*-sources; sys-kernel/gentoo-sources when absent. For install, those that
+	 * do not inherit kernel-2 are left out, with a warning.
+	 */
 	packages?: readonly string[] | undefined;
 	/** Take out hook functions that pack and delete by themselves (a copy of the file is kept), and take over what they left. */
 	migrate?: boolean | undefined;
@@ -39,12 +43,16 @@ export interface PortageChange {
 	dryRun: boolean;
 }
 
-/** Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_OCCUPIED for a file that cannot have the block; then none is changed. */
+/**
+ * Throws ERR_KSQUASH_USAGE, also where none of the packages inherits kernel-2, and ERR_KSQUASH_OCCUPIED for a file that
+ * cannot have the block; then none is changed.
+ */
 export async function portageInstall(options: PortageOptions = {}): Promise<PortageChange> {
 	const context = await openContext(options);
 	assertRoot();
-	const packages = await findPackages(context.layout.root, options.packages ?? ["sys-kernel/gentoo-sources"]);
+	const named = options.packages && (await findPackages(context.layout.root, options.packages));
 	return await withLock(context, LOCK, async () => {
+		const packages = named ? await chooseSources(context, named) : ["sys-kernel/gentoo-sources"];
 		const plans: Plan[] = [];
 		for (const name of packages) plans.push(await planFor(context, name, options.migrate ?? false));
 		const did: string[] = [];
@@ -89,6 +97,38 @@ export async function portageSetting(name: string, options: CommonOptions = {}):
 	const key = known.find((one) => one === name);
 	if (key === undefined) throw new KsquashError("ERR_KSQUASH_USAGE", `${name} is no setting that the hook has`);
 	return { value: String(settings[key] ?? "") };
+}
+
+/**
+ * The packages that get the block: those of kernel sources. Any other that has it already keeps it, up to date: what an
+ * older ksquash saved with the package would act for the selected release, and the functions of the file replace it.
+ */
+async function chooseSources({ layout, warn }: Context, names: readonly string[]): Promise<string[]> {
+	const { sources, others, unknown } = await sortByEclass(layout.root, names);
+	const kept: string[] = [];
+	for (const name of others) {
+		const file = await readIfExists(join(layout.portageEnv, name)).catch(() => undefined);
+		if (file !== undefined && splitFile(file.toString("utf8")).block !== undefined) kept.push(name);
+	}
+	const left = others.filter((name) => !kept.includes(name));
+	if (sources.length + unknown.length + kept.length === 0) {
+		const hint = "name packages of kernel sources, such as sys-kernel/gentoo-sources";
+		throw new KsquashError("ERR_KSQUASH_USAGE", `not kernel sources (no kernel-2 eclass): ${left.join(", ")}`, {
+			hint,
+		});
+	}
+	if (left.length > 0) warn(`left out, not kernel sources (no kernel-2 eclass): ${left.join(", ")}`);
+	if (kept.length > 0) {
+		const why = "it replaces what an older ksquash saved with the package, and does nothing itself";
+		warn(`not kernel sources (no kernel-2 eclass), but the hook is there: ${kept.join(", ")}; ${why}`);
+	}
+	if (unknown.length > 0) {
+		const why = "neither installed nor in a metadata cache of /var/db/repos";
+		warn(
+			`cannot tell if these are kernel sources (${why}): ${unknown.join(", ")}; if not, the hook does nothing for them`,
+		);
+	}
+	return [...sources, ...kept, ...unknown].toSorted();
 }
 
 interface Plan {
