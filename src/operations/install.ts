@@ -12,6 +12,7 @@ import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { inspectImage, statTarget } from "../native/verbs.ts";
+import { optionWords } from "../options/words.ts";
 import { type Context, openContext } from "../release/context.ts";
 import { assertUnused, mounterFor } from "../release/mount-guards.ts";
 import { ksquashCommand, shellWord } from "../system/command-line.ts";
@@ -126,48 +127,17 @@ async function goOn<T>(
 	} catch (error) {
 		if (!(error instanceof KsquashError)) throw error;
 		const done = { mount: "packed", configure: "packed and mounted", select: "packed, mounted and configured" };
-		const rest = ["mount", "configure", "select"].slice(["mount", "configure", "select"].indexOf(next));
-		const words = {
-			mount: options.fuse === undefined ? [] : ["--fuse", options.fuse],
-			configure: configureWords(options),
-			select: options.variant === undefined ? [] : ["--variant", options.variant],
-		};
+		const steps = ["mount", "configure", "select"] as const;
+		const rest = steps.slice(steps.indexOf(next));
+		// Without the options the commands would make another build directory.
 		const commands = rest.map((verb) => {
-			const said = words[verb as keyof typeof words].map((word) => ` ${shellWord(word)}`).join("");
-			return ksquashCommand(`${verb} ${release}${said}`, options.root);
+			const words = optionWords(verb, { ...options, root: undefined });
+			return ksquashCommand([verb, release, ...words].map(shellWord).join(" "), options.root);
 		});
 		throw error.with({
 			notes: [...error.notes, `${release} is ${done[next]}; what is left: ${commands.join(" && ")}`],
 		});
 	}
-}
-
-/** The CLI's words for these options: without them the command would make another build directory. */
-function configureWords(options: ConfigureOptions): string[] {
-	const {
-		owner,
-		buildDir,
-		variant,
-		base,
-		fragments = [],
-		set = [],
-		localVersion,
-		arch,
-		cross,
-		makeArgs = [],
-	} = options;
-	const valued = { owner, "build-dir": buildDir, variant, base, localversion: localVersion, arch, cross };
-	const lists = { fragment: fragments, set, make: makeArgs };
-	const given = [
-		...Object.entries(valued).flatMap(([flag, value]) => (value === undefined ? [] : [[flag, `${value}`] as const])),
-		...Object.entries(lists).flatMap(([flag, values]) => values.map((value) => [flag, value] as const)),
-	];
-	return [
-		// A value like -mine would be read as a flag.
-		...given.flatMap(([flag, value]) => (value.startsWith("-") ? [`--${flag}=${value}`] : [`--${flag}`, value])),
-		...(options.strict ? ["--strict"] : []),
-		...(options.modulesPrepare ? ["--modules-prepare"] : []),
-	];
 }
 
 function planned(packed: PackResult, inPlace: boolean): InstallResult {

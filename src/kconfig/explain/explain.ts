@@ -5,10 +5,10 @@
  */
 
 import { KsquashError } from "../../errors.ts";
+import { nearestName } from "../../system/nearest.ts";
 import type { Definition } from "../language/definition.ts";
 import { evaluate, format, tristate, type Values } from "../language/expression.ts";
 import { isTristate, type KconfigTree, type Selection, type SymbolType, typeOf } from "../language/model.ts";
-import { nearestName } from "./nearest.ts";
 import { activeRange, place, unmetParts } from "./reasons.ts";
 import { solve } from "./solve.ts";
 import { isChangeable, promptCondition } from "./values.ts";

@@ -5,6 +5,7 @@
  * Leaves to others: what was missed (../audit.ts).
  */
 
+import { nearestName } from "../../system/nearest.ts";
 import type { AuditEntry } from "../audit.ts";
 import type { Definition } from "../language/definition.ts";
 import {
@@ -17,7 +18,6 @@ import {
 	type Values,
 } from "../language/expression.ts";
 import { isTristate, type KconfigTree, type Location, type SymbolType, typeOf } from "../language/model.ts";
-import { nearestName } from "./nearest.ts";
 import { promptCondition, visibility } from "./values.ts";
 
 /**

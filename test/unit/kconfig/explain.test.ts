@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { auditConfig, missed } from "../../../src/kconfig/audit.ts";
 import { parseConfig } from "../../../src/kconfig/config.ts";
 import { explainSymbol } from "../../../src/kconfig/explain/explain.ts";
-import { nearestName } from "../../../src/kconfig/explain/nearest.ts";
 import { whyMissed } from "../../../src/kconfig/explain/reasons.ts";
 import { mergeConfigs } from "../../../src/kconfig/merge.ts";
+import { nearestName } from "../../../src/system/nearest.ts";
 import { kconfigTree, valuesIn } from "../../support/kconfig.ts";
 
 const MODULES = 'config MODULES\n\tbool "modules"\n';

@@ -1,7 +1,6 @@
 /**
- * The symbol that a mistyped name was meant to be.
- *
- * Owns: the distance (insert, delete, replace, swap neighbours) and when it is too far to be meant. Pure.
+ * The name that a mistyped one was meant to be. Distance: insert, delete, replace, swap neighbours; letter case is ignored.
+ * Makes no system calls.
  */
 
 /** undefined where nothing is near. The first of equally near names counts. */

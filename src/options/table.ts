@@ -1,0 +1,51 @@
+/**
+ * The one table of options, in the order in which help shows them, and what can be asked of it.
+ */
+
+import { common, placing } from "./common.ts";
+import { configs } from "./configs.ts";
+import { machine } from "./machine.ts";
+import { pack } from "./pack.ts";
+import type { OptionName, OptionSpec, Options } from "./types.ts";
+import type { CommandVerb, Verb } from "./verbs.ts";
+
+export const table: typeof common & typeof pack & typeof configs & typeof placing & typeof machine = {
+	...common,
+	...pack,
+	...configs,
+	...placing,
+	...machine,
+};
+
+const entries = Object.entries(table) as [OptionName, OptionSpec][];
+
+export function specOf(name: OptionName): OptionSpec {
+	return table[name];
+}
+
+export function isOptionName(name: string): name is OptionName {
+	return Object.hasOwn(table, name);
+}
+
+/** What a call of this verb takes. */
+export function optionsOf(verb: Verb): OptionName[] {
+	return entries.filter(([, { verbs }]) => verbs.includes(verb)).map(([name]) => name);
+}
+
+/** What stands on the command line of this verb: as flags, or behind "--". */
+export function flagged(verb: CommandVerb): [OptionName, OptionSpec][] {
+	return entries.filter(([, { verbs, commands }]) => (commands ?? verbs).includes(verb));
+}
+
+/** The flag's name in camel case. */
+export function flagOf(name: OptionName): string {
+	return specOf(name).flag ?? name;
+}
+
+/** Those of `options` that `verb` takes: a verb that is made of others has the options of them all. */
+export function pickOptions<V extends Verb>(verb: V, options: object): Options<V> {
+	const own = new Set<string>(optionsOf(verb));
+	return Object.fromEntries(
+		Object.entries(options).filter(([name, value]) => own.has(name) && value !== undefined),
+	) as Options<V>;
+}
