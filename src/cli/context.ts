@@ -22,8 +22,9 @@ export interface CliContext extends CommandContext {
 	status: number;
 }
 
-/** The options that every operation takes, with progress on stderr, and what was seen of the work. */
-export interface Watched extends CommonOptions {
+/** What an operation is given, with progress on stderr, and what was seen of the work. */
+export interface Watched {
+	options: CommonOptions;
 	warnings: string[];
 	/** Steps that were begun and leave something behind. */
 	lasting: string[];
@@ -39,9 +40,9 @@ function watched(context: CliContext, flags: Common & { dryRun?: boolean }): Wat
 	const terminal = new Terminal(context.process.stderr, context.process.env);
 	const warnings: string[] = [];
 	const lasting: string[] = [];
-	return {
-		...(flags.root === undefined ? {} : { root: flags.root }),
-		...(flags.dryRun === undefined ? {} : { dryRun: flags.dryRun }),
+	const options: CommonOptions = {
+		root: flags.root,
+		dryRun: flags.dryRun,
 		signal: context.signal,
 		onProgress: (event) => {
 			if (event.state === "start" && LASTING.has(event.step)) lasting.push(event.step);
@@ -51,6 +52,9 @@ function watched(context: CliContext, flags: Common & { dryRun?: boolean }): Wat
 			warnings.push(message);
 			terminal.onWarning(message);
 		},
+	};
+	return {
+		options,
 		warnings,
 		lasting,
 		close: () => terminal.close(),
@@ -78,15 +82,15 @@ export async function one<T extends object>(
 	work: (options: CommonOptions) => Promise<T>,
 	report: Report<T>,
 ): Promise<T | undefined> {
-	const options = watched(context, flags);
+	const watch = watched(context, flags);
 	try {
-		const result = await work(options);
-		if (flags.json) printJson(context, { ...result, warnings: options.warnings });
+		const result = await work(watch.options);
+		if (flags.json) printJson(context, { ...result, warnings: watch.warnings });
 		else print(context, report(result, told(flags), widthOf(context)));
 		return result;
 	} catch (error) {
-		options.close();
-		fail(context, flags, error, options);
+		watch.close();
+		fail(context, flags, error, watch);
 		return undefined;
 	}
 }
@@ -99,24 +103,24 @@ export async function each<T>(
 	work: (release: string, options: CommonOptions) => Promise<T>,
 	report: Report<T>,
 ): Promise<void> {
-	const options = watched(context, flags);
+	const watch = watched(context, flags);
 	if (releases.length === 0) {
-		return fail(context, flags, new KsquashError("ERR_KSQUASH_USAGE", "name a release"), options);
+		return fail(context, flags, new KsquashError("ERR_KSQUASH_USAGE", "name a release"), watch);
 	}
 	const done: T[] = [];
 	const failed: Failed[] = [];
 	for (const release of releases) {
 		try {
-			const result = await work(release, options);
+			const result = await work(release, watch.options);
 			done.push(result);
 			if (!flags.json) print(context, report(result, told(flags)));
 		} catch (error) {
-			options.close();
+			watch.close();
 			failed.push({ release, error: explained(error) });
 			if (context.signal.aborted) break;
 		}
 	}
-	finish(context, flags, { done, failed }, options);
+	finish(context, flags, { done, failed }, watch);
 }
 
 /** Runs one operation on every release there is. */
@@ -127,15 +131,15 @@ export async function every<T>(
 	work: (options: CommonOptions) => Promise<{ done: T[]; failed: Failed[] }>,
 	report: Report<T>,
 ): Promise<void> {
-	const options = watched(context, flags);
+	const watch = watched(context, flags);
 	try {
 		if (named.length > 0) throw new KsquashError("ERR_KSQUASH_USAGE", "name releases, or give --all: not both");
-		const result = await work(options);
+		const result = await work(watch.options);
 		if (!flags.json) for (const outcome of result.done) print(context, report(outcome, told(flags)));
-		finish(context, flags, result, options);
+		finish(context, flags, result, watch);
 	} catch (error) {
-		options.close();
-		fail(context, flags, error, options);
+		watch.close();
+		fail(context, flags, error, watch);
 	}
 }
 
@@ -144,13 +148,13 @@ function finish<T>(
 	context: CliContext,
 	flags: Common,
 	{ done, failed }: { done: readonly T[]; failed: readonly Failed[] },
-	options: Watched,
+	watch: Watched,
 ): void {
 	if (flags.json) {
-		const failures = failed.map(({ release, error }) => ({ release, error: errorOf(context, error, options) }));
-		printJson(context, { results: done, failed: failures, warnings: options.warnings });
+		const failures = failed.map(({ release, error }) => ({ release, error: errorOf(context, error, watch) }));
+		printJson(context, { results: done, failed: failures, warnings: watch.warnings });
 	} else {
-		for (const { error } of failed) printErr(context, linesOf(context, error, options));
+		for (const { error } of failed) printErr(context, linesOf(context, error, watch));
 	}
 	const [first] = failed;
 	if (first !== undefined) context.status = statusOf(first.error);
@@ -168,11 +172,11 @@ function printJson(context: CliContext, value: unknown): void {
 	context.process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-function fail(context: CliContext, flags: Common, thrown: unknown, options: Watched): void {
-	const { warnings } = options;
+function fail(context: CliContext, flags: Common, thrown: unknown, watch: Watched): void {
+	const { warnings } = watch;
 	const error = explained(thrown);
-	if (flags.json) printJson(context, { error: errorOf(context, error, options), warnings });
-	else printErr(context, linesOf(context, error, options));
+	if (flags.json) printJson(context, { error: errorOf(context, error, watch), warnings });
+	else printErr(context, linesOf(context, error, watch));
 	context.status = statusOf(error);
 }
 
@@ -191,13 +195,13 @@ function interruption({ lasting }: Watched): string {
 	return `interrupted in or after: ${lasting.join(", ")}; the same command, run again, goes on from there`;
 }
 
-function linesOf(context: CliContext, error: unknown, options: Watched): string[] {
-	return isInterruption(context, error) ? [`ksquash: ${interruption(options)}`] : errorLines(error);
+function linesOf(context: CliContext, error: unknown, watch: Watched): string[] {
+	return isInterruption(context, error) ? [`ksquash: ${interruption(watch)}`] : errorLines(error);
 }
 
-function errorOf(context: CliContext, error: unknown, options: Watched): object {
+function errorOf(context: CliContext, error: unknown, watch: Watched): object {
 	if (!isInterruption(context, error)) return errorJson(error);
-	return { code: "ABORT_ERR", message: interruption(options), steps: options.lasting };
+	return { code: "ABORT_ERR", message: interruption(watch), steps: watch.lasting };
 }
 
 export function statusOf(error: unknown): number {

@@ -27,9 +27,9 @@ export interface MergeReport {
 /** What the fragments ask for. */
 export type Asked = Assignment;
 
-export interface MergeOptions {
+export interface MergeRules {
 	/** A symbol that is y stays y where a fragment says m (merge_config.sh -y). */
-	keepBuiltin?: boolean;
+	keepBuiltin?: boolean | undefined;
 }
 
 export interface MergeResult {
@@ -50,7 +50,7 @@ interface Merging {
 	reports: MergeReport[];
 }
 
-export function mergeConfigs(base: Fragment, fragments: readonly Fragment[], options: MergeOptions = {}): MergeResult {
+export function mergeConfigs(base: Fragment, fragments: readonly Fragment[], rules: MergeRules = {}): MergeResult {
 	const first = parseConfig(base.text, base.name);
 	const others = fragments.map(({ name, text }) => parseConfig(text, name));
 	const merging: Merging = { lines: first.lines, symbols: first.symbols, reports: [] };
@@ -58,7 +58,7 @@ export function mergeConfigs(base: Fragment, fragments: readonly Fragment[], opt
 	reportDuplicates(merging, first);
 	for (const config of others) {
 		reportDuplicates(merging, config);
-		const kept = compare(merging, config, options);
+		const kept = compare(merging, config, rules);
 		merging.lines = append(merging.lines, config, kept);
 		for (const [symbol, assignment] of config.symbols) {
 			if (kept.has(symbol)) continue;
@@ -87,12 +87,12 @@ function promoted({ symbols }: Merging): string[] {
 }
 
 /** Reports what the fragment changes; returns the symbols whose y it must not touch. */
-function compare({ symbols, reports }: Merging, config: Config, options: MergeOptions): Set<string> {
+function compare({ symbols, reports }: Merging, config: Config, rules: MergeRules): Set<string> {
 	const kept = new Set<string>();
 	for (const [symbol, next] of config.symbols) {
 		const previous = symbols.get(symbol);
 		if (previous === undefined) continue;
-		const keep = options.keepBuiltin && previous.value === "y" && next.value === "m";
+		const keep = rules.keepBuiltin && previous.value === "y" && next.value === "m";
 		if (keep) kept.add(symbol);
 		const changed = previous.value === next.value ? "redundant" : "redefinition";
 		reports.push({ kind: keep ? "kept" : changed, symbol, previous, next });

@@ -56,7 +56,7 @@ export interface BootStatus {
 
 /** Throws ERR_KSQUASH_PRIVILEGE, ERR_KSQUASH_OCCUPIED; ERR_KSQUASH_USAGE where no init system is found. */
 export async function bootEnable(options: BootEnableOptions = {}): Promise<BootChange> {
-	const context = await openContext(options);
+	const context = await openContext("bootEnable", options);
 	assertRoot();
 	const { layout, dryRun } = context;
 	const init = options.init ?? (await detectInit(layout.root))?.init;
@@ -85,7 +85,7 @@ export async function bootEnable(options: BootEnableOptions = {}): Promise<BootC
 
 /** Takes away what boot enable made, for whatever init system; what is mounted stays mounted. */
 export async function bootDisable(options: CommonOptions = {}): Promise<BootChange> {
-	const context = await openContext(options);
+	const context = await openContext("bootDisable", options);
 	assertRoot();
 	const { layout, dryRun } = context;
 	const change: BootChange = { did: [], dryRun };
@@ -106,7 +106,7 @@ export async function bootDisable(options: CommonOptions = {}): Promise<BootChan
 }
 
 export async function bootStatus(options: CommonOptions = {}): Promise<BootStatus> {
-	const { layout } = await openContext(options);
+	const { layout } = await openContext("bootStatus", options);
 	const enabled = await enabledInits(layout.root);
 	const detected = await detectInit(layout.root);
 	const problems: string[] = [];

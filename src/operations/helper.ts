@@ -60,7 +60,7 @@ interface SelfReport {
 
 /** Throws ERR_KSQUASH_USAGE, ERR_KSQUASH_PRIVILEGE. Given again, the users and groups replace those of the last time. */
 export async function helperInstall(options: HelperInstallOptions): Promise<HelperChange> {
-	const context = await openContext(options);
+	const context = await openContext("helperInstall", options);
 	const { users = [], groups = [] } = options;
 	if (users.length + groups.length === 0) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", "name who may mount: --user USER or --group GROUP");
@@ -102,7 +102,7 @@ async function check(context: Context, owners: readonly Owner[], gids: readonly 
 }
 
 export async function helperUninstall(options: CommonOptions = {}): Promise<HelperChange> {
-	const context = await openContext(options);
+	const context = await openContext("helperUninstall", options);
 	assertRoot();
 	const { layout, dryRun } = context;
 	const change: HelperChange = { did: [], dryRun };
@@ -127,7 +127,7 @@ export async function helperUninstall(options: CommonOptions = {}): Promise<Help
 }
 
 export async function helperStatus(options: CommonOptions = {}): Promise<HelperStatus> {
-	const { layout } = await openContext(options);
+	const { layout } = await openContext("helperStatus", options);
 	const installed = await installedHelper(layout.helper);
 	const base = { program: layout.helper, policy: layout.policyFile, rules: [] };
 	if (installed === undefined) return { ...base, works: false, why: "it is not installed (ksquash helper install)" };

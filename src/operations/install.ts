@@ -12,6 +12,7 @@ import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { inspectImage, statTarget } from "../native/verbs.ts";
+import { pickOptions } from "../options/table.ts";
 import { optionWords } from "../options/words.ts";
 import { type Context, openContext } from "../release/context.ts";
 import { assertUnused, mounterFor } from "../release/mount-guards.ts";
@@ -52,16 +53,17 @@ export interface InstallResult {
  * Throws KsquashError; where the image was made already its hint is the command that goes on from there.
  */
 export async function install(source: string, options: InstallOptions = {}): Promise<InstallResult> {
-	const context = await openContext(options);
+	const context = await openContext("install", options, { source });
 	const opened = await openSource(context.layout, source, options);
 	await checkFirst(context, opened, options);
-	const packed = await pack(source, { ...options, mounts: !staysInPlace(context, opened) });
+	const packed = await pack(source, { ...pickOptions("pack", options), mounts: !staysInPlace(context, opened) });
 	if (options.dryRun) return planned(packed, staysInPlace(context, opened));
 	const { release } = packed;
 	const inPlace = packed.source === "kept" && staysInPlace(context, opened);
 	const mounted = inPlace ? undefined : await goOn(release, "mount", options, remount(context, release, options));
-	const configured = await goOn(release, "configure", options, configure(release, options));
-	const selected = await goOn(release, "select", options, select(release, { ...options, onlyOwn: !options.select }));
+	const configured = await goOn(release, "configure", options, configure(release, pickOptions("configure", options)));
+	const selection = { ...pickOptions("select", options), onlyOwn: !options.select };
+	const selected = await goOn(release, "select", options, select(release, selection));
 	const row = (await status({ root: options.root })).releases.find((entry) => entry.release === release);
 	return {
 		release,
@@ -111,8 +113,11 @@ function staysInPlace({ layout }: Context, source: Source): boolean {
 /** An image that was replaced is still mounted: the old mount gives way. */
 async function remount(context: Context, release: string, options: InstallOptions): Promise<MountOutcome> {
 	const { mountPoint, image } = releasePaths(context.layout, release);
-	if ((await statTarget(mountPoint, image)).state === "stale") await umount(release, { ...options, lazy: false });
-	return await mount(release, options);
+	if ((await statTarget(mountPoint, image)).state === "stale") {
+		// install's force is about links of /lib/modules.
+		await umount(release, pickOptions("umount", { ...options, force: undefined }));
+	}
+	return await mount(release, pickOptions("mount", options));
 }
 
 /** What was done before stays: the error says how to go on from there. */

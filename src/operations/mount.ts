@@ -42,7 +42,7 @@ export interface MountHandle extends MountOutcome, AsyncDisposable {}
 
 /** Mounts one release's image where its tree stood. Throws KsquashError. */
 export async function mount(release: string, options: MountOptions = {}): Promise<MountHandle> {
-	const context = await openContext(options);
+	const context = await openContext("mount", options, { release });
 	const { undo, ...outcome } = await mountOne(context, release, options);
 	const dispose = async (): Promise<void> => {
 		await undo?.();
@@ -53,7 +53,7 @@ export async function mount(release: string, options: MountOptions = {}): Promis
 
 /** Mounts every image there is; one that fails does not stop the others. */
 export async function mountAll(options: MountOptions = {}): Promise<{ done: MountOutcome[]; failed: Failed[] }> {
-	const context = await openContext(options);
+	const context = await openContext("mountAll", options);
 	const releases = await releasesHere(context);
 	return await forEachRelease(context, releases, async (release) => {
 		const { undo: _, ...outcome } = await mountOne(context, release, options);

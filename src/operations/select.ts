@@ -38,7 +38,7 @@ export interface SelectResult {
  * Throws ERR_KSQUASH_OCCUPIED where /usr/src/linux is no link, ERR_KSQUASH_NO_INPUT without a build directory of ours.
  */
 export async function select(release: string, options: SelectOptions = {}): Promise<SelectResult> {
-	const context = await openContext(options);
+	const context = await openContext("select", options, { release });
 	releasePaths(context.layout, release);
 	if (context.dryRun) {
 		const result = await planSelection(context, release, options);

@@ -61,7 +61,7 @@ interface Surroundings {
 }
 
 export async function status(options: CommonOptions = {}): Promise<Status> {
-	const { layout, warn } = await openContext(options);
+	const { layout, warn } = await openContext("status", options);
 	const other = await otherHelper(layout);
 	for (const old of [...(other === undefined ? [] : [other]), ...(await oldBootFiles(layout))]) warn(old);
 	const link = await readLinkIfExists(layout.link);

@@ -34,12 +34,12 @@ export interface UmountOutcome {
 
 /** Unmounts one release. Throws ERR_KSQUASH_BUSY with the holders named, ERR_KSQUASH_OCCUPIED for what is not ours. */
 export async function umount(release: string, options: UmountOptions = {}): Promise<UmountOutcome> {
-	return await umountOne(await openContext(options), release, options);
+	return await umountOne(await openContext("umount", options, { release }), release, options);
 }
 
 /** Unmounts every release; one that is busy does not stop the others. */
 export async function umountAll(options: UmountOptions = {}): Promise<{ done: UmountOutcome[]; failed: Failed[] }> {
-	const context = await openContext(options);
+	const context = await openContext("umountAll", options);
 	const releases = await releasesHere(context);
 	return await forEachRelease(context, releases, async (release) => await umountOne(context, release, options));
 }

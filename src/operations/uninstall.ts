@@ -34,7 +34,7 @@ export interface UninstallResult {
  * Throws ERR_KSQUASH_PRIVILEGE; ABORT_ERR between two parts.
  */
 export async function uninstall(options: CommonOptions = {}): Promise<UninstallResult> {
-	const context = await openContext(options);
+	const context = await openContext("uninstall", options);
 	if (process.geteuid?.() !== 0) {
 		throw new KsquashError("ERR_KSQUASH_PRIVILEGE", "only root can take ksquash off this system");
 	}

@@ -35,7 +35,7 @@ export interface VerifyResult {
  * ERR_KSQUASH_NO_RELEASE.
  */
 export async function verify(release: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-	const context = await openContext(options);
+	const context = await openContext("verify", options, { release });
 	const { image } = releasePaths(context.layout, release);
 	const depth = options.depth ?? "full";
 	const entry = await findEntry(context.layout, release);

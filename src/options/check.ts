@@ -1,64 +1,111 @@
 /**
- * What a program hands over, looked at before any work: types are checked by the compiler only where there is one.
+ * What a program hands over, checked before any work: types are checked by the compiler only where there is one.
  *
- * Owns: that wrong options are one error with a code, and never the real root for want of another.
- * Leaves to others: what values mean.
+ * Values are judged by their shape: an array or an AbortSignal may come from another realm (a vm context, jsdom).
  */
 
 import { KsquashError } from "../errors.ts";
 import { assertPath, printable } from "../system/names.ts";
-
-const isText = (value: unknown): boolean => typeof value === "string" && !value.includes("\0");
-const oneOf = (...words: string[]): Kind => [words.join(", "), (value) => words.includes(value as string)];
+import { nearestName } from "../system/nearest.ts";
+import { isOptionName, optionsOf, specOf, table } from "./table.ts";
+import type { OptionSpec, Options, Values } from "./types.ts";
+import { type ArgumentKind, type Verb, verbs } from "./verbs.ts";
 
 type Kind = readonly [what: string, fits: (value: unknown) => boolean];
-const text: Kind = ["a string without NUL", isText];
-const texts: Kind = ["an array of strings without NUL", (value) => Array.isArray(value) && value.every(isText)];
-const flag: Kind = ["true or false", (value) => typeof value === "boolean"];
-const number: Kind = ["a whole number above 0", (value) => Number.isSafeInteger(value) && (value as number) > 0];
-const callback: Kind = ["a function", (value) => typeof value === "function"];
 
-const kinds: Readonly<Record<string, Kind>> = {
-	signal: ["an AbortSignal", (value) => value instanceof AbortSignal],
-	owner: ["a user's name or number", (value) => isText(value) || Number.isSafeInteger(value)],
-	depth: oneOf("quick", "full", "deep"),
-	fuse: oneOf("auto", "never", "always"),
-	preset: oneOf("smallest", "balanced", "fast"),
-	format: oneOf("squashfs", "erofs"),
-	init: oneOf("systemd", "openrc", "local.d"),
-	...all(text, "root release variant base buildDir arch cross localVersion from config output sha256 signature"),
-	...all(text, "keyring compressor"),
-	...all(texts, "fragments set makeArgs patches toolOptions users groups packages"),
-	...all(flag, "dryRun userSpace adopt force keepSource replaceSource replace lazy purge strict keepBuiltin prove"),
-	...all(flag, "migrate modulesPrepare mounts nice onlyOwn select"),
-	...all(number, "blockSize jobs memory"),
-	...all(callback, "onProgress onWarning"),
+const isText = (value: unknown): value is string => typeof value === "string" && !value.includes("\0");
+// Array.from shows the holes, which every() would pass over.
+const isTexts = (value: unknown): boolean => Array.isArray(value) && Array.from(value).every(isText);
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0;
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+const kinds: Readonly<Record<keyof Values, Kind>> = {
+	text: ["a string without NUL", isText],
+	path: ["a path", isText],
+	texts: ["an array of strings without NUL", isTexts],
+	flag: ["true or false", (value) => typeof value === "boolean"],
+	count: ["a whole number above 0", isCount],
+	size: ["a whole number of bytes above 0", isCount],
+	owner: ["a user's name or number", (value) => isText(value) || (Number.isSafeInteger(value) && Number(value) >= 0)],
+	signal: ["an AbortSignal", isSignal],
+	progress: ["a function", isFunction],
+	warning: ["a function", isFunction],
 };
 
-function all(kind: Kind, names: string): Record<string, Kind> {
-	return Object.fromEntries(names.split(" ").map((name) => [name, kind]));
-}
+const argumentKinds: Readonly<Record<ArgumentKind, Kind>> = {
+	text: kinds.text,
+	"text?": ["a string without NUL, or undefined", (value) => value === undefined || isText(value)],
+	texts: kinds.texts,
+	config: ["{ name: string, text: Uint8Array }", isConfig],
+	configs: [
+		"an array of { name: string, text: Uint8Array }",
+		(value) => Array.isArray(value) && Array.from(value).every(isConfig),
+	],
+};
 
-/** Throws ERR_KSQUASH_USAGE for the first option that is of another type. What is undefined is absent. */
-export function assertOptions(options: unknown): void {
+/**
+ * Throws ERR_KSQUASH_USAGE for the first option that the verb does not take, or that is of another type. What is undefined
+ * is absent.
+ */
+export function assertOptions<V extends Verb>(verb: V, options: unknown): asserts options is Options<V> {
 	if (typeof options !== "object" || options === null || Array.isArray(options)) {
 		throw wrong(`options must be an object such as { root: "/mnt" }, and are ${shown(options)}`);
 	}
-	for (const [name, value] of Object.entries(options)) {
-		const [what, fits] = kinds[name] ?? [];
-		if (value !== undefined && fits?.(value) === false)
-			throw wrong(`the option ${name} must be ${what}, and is ${shown(value)}`);
+	const own = optionsOf(verb);
+	// Inherited ones count, too: they would be read.
+	for (const name in options) {
+		const value: unknown = options[name as keyof typeof options];
+		if (value === undefined || (name in Object.prototype && !Object.hasOwn(options, name))) continue;
+		if (!isOptionName(name) || !own.includes(name)) throw unknown(verb, name);
+		const [what, fits] = kindOf(specOf(name));
+		if (name === "root") assertPath(value, "the option root");
+		if (!fits(value)) throw wrong(`the option ${name} must be ${what}, and is ${shown(value)}`);
 	}
-	if ("root" in options && typeof options.root === "string") assertPath(options.root, "the option root");
 }
 
-/** Throws ERR_KSQUASH_USAGE. */
-export function assertTexts(values: unknown, what: string): void {
-	if (!texts[1](values)) throw wrong(`${what} must be ${texts[0]}, and are ${shown(values)}`);
+/** Throws ERR_KSQUASH_USAGE for the first argument before the options that is of another type. */
+export function assertArguments(verb: Verb, given: Readonly<Record<string, unknown>>): void {
+	for (const [name, kind] of Object.entries(verbs[verb].takes)) {
+		const [what, fits] = argumentKinds[kind as ArgumentKind];
+		const value = given[name];
+		if (!fits(value)) throw wrong(`${verb}: ${name} must be ${what}, and is ${shown(value)}`);
+	}
 }
 
-function wrong(message: string): KsquashError {
-	return new KsquashError("ERR_KSQUASH_USAGE", message, { hint: "docs/library.md has each call with its types" });
+function kindOf({ kind, values = [] }: OptionSpec): Kind {
+	if (kind !== "enum") return kinds[kind];
+	return [`one of ${values.join(", ")}`, (value) => values.includes(value as string)];
+}
+
+function unknown(verb: Verb, name: string): KsquashError {
+	const own = optionsOf(verb);
+	const near = nearestName(name, own) ?? nearestName(name, Object.keys(table).filter(isLibrarys));
+	const others = isOptionName(name) ? specOf(name).verbs : [];
+	const why = others.length > 0 ? `; it is an option of ${others.join(", ")}` : near ? `; did you mean ${near}?` : "";
+	return wrong(`${verb} has no option ${shownName(name)}${why}`, [`options of ${verb}: ${own.join(", ")}`]);
+}
+
+const isLibrarys = (name: string): boolean => isOptionName(name) && specOf(name).verbs.length > 0;
+const shownName = (name: string): string => (/^\w+$/.test(name) ? name : printable(name));
+
+function isSignal(value: unknown): boolean {
+	if (typeof value !== "object" || value === null) return false;
+	const { aborted, addEventListener, removeEventListener, throwIfAborted } = value as Partial<AbortSignal>;
+	return typeof aborted === "boolean" && [addEventListener, removeEventListener, throwIfAborted].every(isFunction);
+}
+
+function isConfig(value: unknown): boolean {
+	if (typeof value !== "object" || value === null) return false;
+	const { name, text } = value as Record<string, unknown>;
+	const isBytes = Object.prototype.toString.call(text) === "[object Uint8Array]";
+	return isText(name) && (isBytes || typeof text === "string");
+}
+
+function wrong(message: string, notes: readonly string[] = []): KsquashError {
+	return new KsquashError("ERR_KSQUASH_USAGE", message, {
+		hint: "docs/library.md has each call with its types",
+		notes,
+	});
 }
 
 function shown(value: unknown): string {

@@ -49,7 +49,7 @@ export const common = {
 	/** Detach it although it is busy: it lives on, unseen, until its last user ends. */
 	lazy: {
 		kind: "flag",
-		verbs: ["umount"],
+		verbs: ["umount", "umountAll"],
 		brief: "Detach a busy mount; it lives on, unseen, until its last user ends",
 	},
 	/** "full" when absent. Each depth contains those before it. */
@@ -67,7 +67,7 @@ export const placing = {
 	fuse: {
 		kind: "enum",
 		values: ["auto", "never", "always"],
-		verbs: ["install", "mount"],
+		verbs: ["install", "mount", "mountAll"],
 		brief: "Mount by squashfuse: where nothing else can (auto, the default), never, or always",
 	},
 	/** Move /usr/src/linux also where it points to what is not ksquash's. */

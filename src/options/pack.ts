@@ -98,7 +98,7 @@ export const pack = {
 	 */
 	force: {
 		kind: "flag",
-		verbs: [...packing, "umount", "remove"],
+		verbs: [...packing, "umount", "umountAll", "remove"],
 		brief: "Let a tree go although links of /lib/modules lead into it",
 		per: {
 			umount: { brief: "Also a mount whose image was deleted: the last copy" },

@@ -7,7 +7,7 @@ import { configs } from "./configs.ts";
 import { machine } from "./machine.ts";
 import { pack } from "./pack.ts";
 import type { OptionName, OptionSpec, Options } from "./types.ts";
-import type { CommandVerb, Verb } from "./verbs.ts";
+import type { Verb } from "./verbs.ts";
 
 export const table: typeof common & typeof pack & typeof configs & typeof placing & typeof machine = {
 	...common,
@@ -33,19 +33,15 @@ export function optionsOf(verb: Verb): OptionName[] {
 }
 
 /** What stands on the command line of this verb: as flags, or behind "--". */
-export function flagged(verb: CommandVerb): [OptionName, OptionSpec][] {
-	return entries.filter(([, { verbs, commands }]) => (commands ?? verbs).includes(verb));
-}
-
-/** The flag's name in camel case. */
-export function flagOf(name: OptionName): string {
-	return specOf(name).flag ?? name;
+export function flagged(verb: string): [OptionName, OptionSpec][] {
+	return entries.filter(([, { verbs, commands }]) => (commands ?? verbs).some((one) => one === verb));
 }
 
 /** Those of `options` that `verb` takes: a verb that is made of others has the options of them all. */
 export function pickOptions<V extends Verb>(verb: V, options: object): Options<V> {
 	const own = new Set<string>(optionsOf(verb));
-	return Object.fromEntries(
-		Object.entries(options).filter(([name, value]) => own.has(name) && value !== undefined),
-	) as Options<V>;
+	// A copy, and not only the names: what stands under a symbol goes with them.
+	const picked: Record<string, unknown> = { ...options };
+	for (const name of Object.keys(picked)) if (!own.has(name)) delete picked[name];
+	return picked as Options<V>;
 }

@@ -16,7 +16,9 @@ export const verbs = {
 	pack: { command: "pack", takes: { source: "text" } },
 	verify: { command: "verify", takes: { release: "text" } },
 	mount: { command: "mount", takes: { release: "text" } },
+	mountAll: { command: "mount --all", takes: {} },
 	umount: { command: "umount", takes: { release: "text" } },
+	umountAll: { command: "umount --all", takes: {} },
 	configure: { command: "configure", takes: { release: "text" } },
 	configSources: { command: "config sources", takes: { release: "text?" } },
 	configShow: { command: "config show", takes: { symbols: "texts" } },
@@ -43,7 +45,6 @@ export const verbs = {
 	mergeConfigs: { takes: { base: "config", fragments: "configs" } },
 } as const satisfies Record<string, VerbSpec>;
 
-/** mountAll and umountAll take the options of mount and umount. */
 export type Verb = keyof typeof verbs;
 /** A verb that is a command, too. */
 export type CommandVerb = Exclude<Verb, "mergeConfigs">;
@@ -54,7 +55,18 @@ export const commandVerbs: readonly CommandVerb[] = (Object.keys(verbs) as Verb[
 
 /** Commands that change something. */
 export const changing = [
-	...(["install", "pack", "mount", "umount", "configure", "configMerge", "select", "remove"] as const),
+	...([
+		"install",
+		"pack",
+		"mount",
+		"mountAll",
+		"umount",
+		"umountAll",
+		"configure",
+		"configMerge",
+		"select",
+		"remove",
+	] as const),
 	...(["helperInstall", "helperUninstall", "bootEnable", "bootDisable"] as const),
 	...(["portageInstall", "portageUninstall", "uninstall"] as const),
 ] as const;

@@ -1,7 +1,7 @@
 /**
  * What every operation starts from: layout, settings, progress and warnings.
  *
- * Owns: the options that all operations share. Leaves to others: locks (locks.ts), and what is one operation's own.
+ * Leaves to others: locks (locks.ts), and what is one operation's own.
  */
 
 import { release as kernelRelease } from "node:os";
@@ -9,35 +9,16 @@ import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { type Layout, openLayout } from "../layout.ts";
 import { addonProblem, type Probe, probe } from "../native/verbs.ts";
-import { assertOptions } from "../options/check.ts";
+import { assertArguments, assertOptions } from "../options/check.ts";
+import type { Options } from "../options/types.ts";
+import type { Verb } from "../options/verbs.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { attempt, failure } from "../system/failure.ts";
 
-export interface ProgressEvent {
-	/** The step's short name: "pack", "verify", "mount", … */
-	step: string;
-	/** What it is about, for a person. */
-	label: string;
-	state: "start" | "running" | "done" | "failed";
-	/** Amount done, and in all where that is known. */
-	done?: number;
-	total?: number;
-	unit?: "bytes" | "entries";
-	/** With "done": what came of it. */
-	result?: string;
-}
+export type { ProgressEvent } from "../options/types.ts";
 
-export interface CommonOptions {
-	/** Everything happens below this directory; "/" by default. */
-	root?: string | undefined;
-	signal?: AbortSignal | undefined;
-	onProgress?: ((event: ProgressEvent) => void) | undefined;
-	onWarning?: ((message: string) => void) | undefined;
-	/** Check and say what would be done; change nothing. */
-	dryRun?: boolean | undefined;
-	/** For a sandbox: no mount, no loop device, and locks below `root` instead of /run. */
-	userSpace?: boolean | undefined;
-}
+/** What every verb takes. */
+export type CommonOptions = Options<"status">;
 
 export type Tick = (amount: { done: number; total?: number; unit?: "bytes" | "entries" }) => void;
 
@@ -54,8 +35,14 @@ export interface Context {
 	step<T>(step: string, label: string, work: (tick: Tick) => Promise<T>, result?: (value: T) => string): Promise<T>;
 }
 
-export async function openContext(options: CommonOptions): Promise<Context> {
-	assertOptions(options);
+/** Throws ERR_KSQUASH_USAGE for options, or arguments before them, that the verb does not take. */
+export async function openContext(
+	verb: Verb,
+	options: CommonOptions,
+	given: Readonly<Record<string, unknown>> = {},
+): Promise<Context> {
+	assertArguments(verb, given);
+	assertOptions(verb, options);
 	options.signal?.throwIfAborted();
 	const opened = await attempt(`use the root ${options.root ?? "/"}`, openLayout(options.root));
 	const layout = options.userSpace ? { ...opened, lockDir: join(opened.root, "run/ksquash") } : opened;

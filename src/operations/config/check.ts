@@ -37,7 +37,7 @@ export interface ConfigCheck {
 
 /** `release` may be REL-VARIANT. Throws ERR_KSQUASH_NO_INPUT where there is no build directory or source. */
 export async function configCheck(release: string | undefined, options: CheckOptions = {}): Promise<ConfigCheck> {
-	const context = await openContext(options);
+	const context = await openContext("configCheck", options, { release });
 	const opened = await openRelease(context, release);
 	const given = [...(options.fragments ?? []), ...(options.set ?? [])].length > 0;
 	const asked = given ? await askedIn(context, options) : (opened.build.stamp?.asked ?? []);

@@ -5,7 +5,6 @@
  */
 
 import { type Change, diffConfigs, fragmentBetween } from "../../kconfig/diff.ts";
-import { assertTexts } from "../../options/check.ts";
 import { reportLost } from "../../release/config-inputs.ts";
 import { type CommonOptions, openContext } from "../../release/context.ts";
 import { openConfig } from "./named-config.ts";
@@ -24,7 +23,7 @@ export interface ConfigDiff {
 
 /** Each is a file (also compressed, or a kernel image), "running", or "build:REL". */
 export async function configDiff(a: string, b: string, options: CommonOptions = {}): Promise<ConfigDiff> {
-	const context = await openContext(options);
+	const context = await openContext("configDiff", options, { from: a, to: b });
 	const [from, to] = [await openConfig(context, a), await openConfig(context, b)];
 	reportLost(context, [...from.config.findings, ...to.config.findings]);
 	return {
@@ -50,8 +49,7 @@ export interface ConfigShow {
 
 /** Symbols with or without CONFIG_; * and ? stand for any letters. */
 export async function configShow(symbols: readonly string[], options: ShowOptions = {}): Promise<ConfigShow> {
-	const context = await openContext(options);
-	assertTexts(symbols, "symbols");
+	const context = await openContext("configShow", options, { symbols });
 	const { name, text, config } = await openConfig(context, options.from ?? "running");
 	reportLost(context, config.findings);
 	if (symbols.length === 0) return { from: name, text, symbols: [] };

@@ -10,7 +10,6 @@ import { type Explanation, explainSymbol } from "../../kconfig/explain/explain.t
 import { configValues } from "../../kconfig/explain/values.ts";
 import { mergeConfigs } from "../../kconfig/merge.ts";
 import { buildName } from "../../layout.ts";
-import { assertTexts } from "../../options/check.ts";
 import { reportLost } from "../../release/config-inputs.ts";
 import { type CommonOptions, openContext } from "../../release/context.ts";
 import { shellWord } from "../../system/command-line.ts";
@@ -40,8 +39,7 @@ export interface ConfigExplanation extends Explanation {
 
 /** Throws ERR_KSQUASH_NO_INPUT for an unknown symbol, and with `prove` what make fails with. */
 export async function configExplain(symbol: string, options: ExplainOptions = {}): Promise<ConfigExplanation> {
-	const context = await openContext(options);
-	assertTexts([symbol], "symbols");
+	const context = await openContext("configExplain", options, { symbol });
 	const opened = await openRelease(context, options.release);
 	const other = options.config === undefined ? undefined : await openConfig(context, options.config);
 	reportLost(context, other?.config.findings ?? []);

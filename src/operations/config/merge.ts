@@ -11,7 +11,6 @@ import { KsquashError } from "../../errors.ts";
 import type { Finding } from "../../kconfig/config.ts";
 import { type MergeReport, mergeConfigs } from "../../kconfig/merge.ts";
 import { findingLine } from "../../kconfig/set-option.ts";
-import { assertTexts } from "../../options/check.ts";
 import { reportLost, strictError, userFragments } from "../../release/config-inputs.ts";
 import { type CommonOptions, openContext } from "../../release/context.ts";
 import { attempt } from "../../system/failure.ts";
@@ -54,9 +53,8 @@ export async function configMerge(
 	fragments: readonly string[],
 	options: ConfigMergeOptions = {},
 ): Promise<ConfigMergeResult> {
-	const context = await openContext(options);
+	const context = await openContext("configMerge", options, { base, fragments });
 	const { signal } = context;
-	assertTexts(fragments, "fragments");
 	const first = await readNamed(context, base);
 	const files = await userFragments(context, { fragments, set: options.set });
 	const { keepBuiltin = false } = options;

@@ -35,7 +35,7 @@ export interface ConfigNew {
 }
 
 export async function configNew(release: string | undefined, options: NewOptions = {}): Promise<ConfigNew> {
-	const context = await openContext(options);
+	const context = await openContext("configNew", options, { release });
 	const opened = await openRelease(context, release);
 	const base = await openConfig(context, options.base ?? usualBase(opened));
 	return { release: opened.release, base: base.name, symbols: newSymbols(opened, base) };

@@ -32,7 +32,7 @@ export interface ConfigSources {
 
 /** With a release (or REL-VARIANT): for that build directory, whose own .config comes first. */
 export async function configSources(release?: string, options: SourcesOptions = {}): Promise<ConfigSources> {
-	const { layout, signal, warn } = await openContext(options);
+	const { layout, signal, warn } = await openContext("configSources", options, { release });
 	if (release !== undefined) assertRelease(release, "release");
 	const builds = await buildConfigs(layout);
 	const existing = release === undefined ? undefined : builds.find(({ name }) => name === buildName(release));

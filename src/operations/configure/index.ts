@@ -28,7 +28,7 @@ export type { ConfigureOptions, ConfigureResult } from "./options.ts";
  * the directory's owner. Throws KsquashError.
  */
 export async function configure(release: string, options: ConfigureOptions = {}): Promise<ConfigureResult> {
-	const context = await openContext(options);
+	const context = await openContext("configure", options, { release });
 	const paths = releasePaths(context.layout, release);
 	await assertSource(context, release);
 	const fragments = await checkOptions(context, options, { release, source: paths.mountPoint });

@@ -31,7 +31,7 @@ export interface Diagnosis {
 }
 
 export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
-	const context = await openContext(options);
+	const context = await openContext("doctor", options);
 	const groups = await Promise.all([
 		kernel(context),
 		packing(),

@@ -37,7 +37,7 @@ export type { PackOptions } from "./options.ts";
  * will be (`replaceSource` extends that to other sources). Throws KsquashError; nothing half done stays.
  */
 export async function pack(source: string, options: PackOptions = {}): Promise<PackResult> {
-	const context = await openContext(options);
+	const context = await openContext("pack", options, { source });
 	const opened = await openSource(context.layout, source, options);
 	assertPatchable(context.layout, opened, options);
 	const patches = await readPatches(options.patches ?? [], context.signal);

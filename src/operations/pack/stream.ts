@@ -20,7 +20,11 @@ export async function streamInto<T>(
 	open: (top: TopDirectory, signal: AbortSignal) => TarTaker<T>,
 ): Promise<{ content: TarballContent; result: T }> {
 	const stop = new AbortController();
-	const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal;
+	const { signal } = stop;
+	// Not AbortSignal.any: it never hears of a signal that is another realm's.
+	const abort = (): void => stop.abort(outer?.reason);
+	outer?.addEventListener("abort", abort, { once: true });
+	if (outer?.aborted) abort();
 	let taker: TarTaker<T> | undefined;
 	const onTop = (top: TopDirectory): NodeJS.WritableStream => {
 		taker = open(top, signal);
@@ -31,6 +35,8 @@ export async function streamInto<T>(
 		return { content, result: await (taker as unknown as TarTaker<T>).finished };
 	} catch (error) {
 		throw await rootCause(taker, error, stop);
+	} finally {
+		outer?.removeEventListener("abort", abort);
 	}
 }
 

@@ -8,7 +8,6 @@
 import { lstat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KsquashError } from "../../errors.ts";
-import { assertTexts } from "../../options/check.ts";
 import { splitFile, withBlock } from "../../portage/block.ts";
 import { sortByEclass } from "../../portage/eclasses.ts";
 import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../../portage/hooks.ts";
@@ -48,7 +47,7 @@ export interface PortageChange {
  * cannot have the block; then none is changed.
  */
 export async function portageInstall(options: PortageOptions = {}): Promise<PortageChange> {
-	const context = await openContext(options);
+	const context = await openContext("portageInstall", options);
 	assertRoot();
 	const named = options.packages && (await findPackages(context.layout.root, options.packages));
 	return await withLock(context, LOCK, async () => {
@@ -65,7 +64,7 @@ export async function portageInstall(options: PortageOptions = {}): Promise<Port
 
 /** Takes the block out of every file, or of those of `packages`; a file that had nothing else goes. */
 export async function portageUninstall(options: PortageOptions = {}): Promise<PortageChange> {
-	const context = await openContext(options);
+	const context = await openContext("portageUninstall", options);
 	assertRoot();
 	return await withLock(context, LOCK, async () => {
 		const did: string[] = [];
@@ -86,13 +85,12 @@ export async function portageUninstall(options: PortageOptions = {}): Promise<Po
 
 /** What there is of the hook, and what is wrong with it. */
 export async function portageStatus(options: CommonOptions = {}): Promise<PortageStatus> {
-	return await inspectHooks((await openContext(options)).layout);
+	return await inspectHooks((await openContext("portageStatus", options)).layout);
 }
 
 /** What the hook asks for: a setting's value, "" where it has none. */
 export async function portageSetting(name: string, options: CommonOptions = {}): Promise<{ value: string }> {
-	assertTexts([name], "settings");
-	const { settings } = await openContext({ ...options, userSpace: true });
+	const { settings } = await openContext("portageSetting", { ...options, userSpace: true }, { name });
 	const known: (keyof Settings)[] = ["preset", "portage_symlink", "portage_build_directory", "portage_on_failure"];
 	const key = known.find((one) => one === name);
 	if (key === undefined) throw new KsquashError("ERR_KSQUASH_USAGE", `${name} is no setting that the hook has`);

@@ -48,7 +48,7 @@ export interface RemoveResult {
  * ERR_KSQUASH_NO_RELEASE, ERR_KSQUASH_MANIFEST (the image is not known as ours), ERR_KSQUASH_OCCUPIED (the mount is not).
  */
 export async function remove(release: string, options: RemoveOptions = {}): Promise<RemoveResult> {
-	const context = await openContext(options);
+	const context = await openContext("remove", options, { release });
 	const paths = releasePaths(context.layout, release);
 	if (context.dryRun) return await planOf(context, await survey(context, paths, options), options);
 	await survey(context, paths, options);

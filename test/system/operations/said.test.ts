@@ -102,7 +102,7 @@ describe("--build-dir", () => {
 describe("while another ksquash works", () => {
 	it("status calls its temporary files its own, and left over when it is gone", async () => {
 		const { root, src } = scratchRoot();
-		const context = await openContext({ root });
+		const context = await openContext("status", { root });
 		const { name } = releasePaths(context.layout, smallRelease);
 		const image = join(src, `.${name}.sqfs.tmp`);
 		const config = join(src, `.${build}.0123456789ab.tmp`);
@@ -121,7 +121,7 @@ describe("while another ksquash works", () => {
 	it("who has to wait is told for what", async () => {
 		const scratch = scratchRoot();
 		const { root } = scratch;
-		const context = await openContext({ root });
+		const context = await openContext("status", { root });
 		const tarball = placeTarball(scratch);
 		const stats = await lstatIfExists(tarball);
 		if (stats === undefined) throw new Error("no tarball");
@@ -204,7 +204,7 @@ describe("the words of a refusal", () => {
 		const scratch = scratchRoot();
 		const { root } = scratch;
 		const tarball = placeTarball(scratch);
-		const { mountPoint } = releasePaths((await openContext({ root })).layout, smallRelease);
+		const { mountPoint } = releasePaths((await openContext("status", { root })).layout, smallRelease);
 		const occupied = install(tarball, {
 			root,
 			base,

@@ -40,7 +40,7 @@ describe("a tarball", () => {
 		const scratch = scratchRoot();
 		const { root } = scratch;
 		const tarball = placeTarball(scratch);
-		const other = await openContext({ root });
+		const other = await openContext("status", { root });
 		const { name } = releasePaths(other.layout, smallRelease);
 		let held: Promise<void> | undefined;
 		const packed = pack(tarball, {
@@ -119,7 +119,7 @@ describe.skipIf(which("mkfs.erofs") === undefined && !mustWork)(`install (skippe
 
 describe("one operation on many releases", () => {
 	it("has nothing to do for one that another process removed meanwhile", async () => {
-		const context = await openContext({ root: scratchRoot().root });
+		const context = await openContext("status", { root: scratchRoot().root });
 		const gone = new KsquashError("ERR_KSQUASH_NO_RELEASE", "6.1 has no image");
 		const bad = new KsquashError("ERR_KSQUASH_IMAGE", "6.2 is damaged");
 		const { done, failed } = await forEachRelease(context, ["6.1", "6.2", "6.3"], async (release) => {

@@ -1,11 +1,11 @@
 /** Merging, and each bug of merge_config.sh that concerns it, as a named test. */
 
 import { describe, expect, test } from "vitest";
-import { type MergeOptions, type MergeResult, mergeConfigs } from "../../../src/kconfig/merge.ts";
+import { type MergeResult, type MergeRules, mergeConfigs } from "../../../src/kconfig/merge.ts";
 
 const file = (name: string, text: string) => ({ name, text: Buffer.from(text, "latin1") });
 
-function merge(base: string, fragments: string[], options?: MergeOptions): MergeResult & { out: string } {
+function merge(base: string, fragments: string[], options?: MergeRules): MergeResult & { out: string } {
 	const result = mergeConfigs(
 		file("base", base),
 		fragments.map((text, at) => file(`f${at + 1}`, text)),
