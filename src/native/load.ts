@@ -9,6 +9,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isNativeError } from "node:util/types";
 import { KsquashError } from "../errors.ts";
 import { shellWord } from "../system/command-line.ts";
 import type { Addon, Control } from "./binding.ts";
@@ -91,7 +92,8 @@ async function settle<T>(verb: Promise<T>): Promise<T> {
 	try {
 		return await verb;
 	} catch (error) {
-		throw error instanceof Error ? error : nativeError(error as RawError);
+		// In a vm context Error is another class.
+		throw error instanceof Error || isNativeError(error) ? error : nativeError(error as RawError);
 	}
 }
 

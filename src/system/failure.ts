@@ -103,7 +103,9 @@ export async function attempt<T>(
 }
 
 export function isSystemError(error: unknown): error is NativeError {
-	return error instanceof Error && typeof (error as NativeError).errno === "number" && "code" in error;
+	// By its shape, as hasCode does it.
+	if (typeof error !== "object" || error === null) return false;
+	return typeof (error as NativeError).errno === "number" && "code" in error;
 }
 
 /**

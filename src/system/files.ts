@@ -218,7 +218,8 @@ export function fileId(stats: BigIntStats): FileId {
 
 /** Is this Node's or the add-on's system error with this code? */
 export function hasCode(error: unknown, code: string): boolean {
-	return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+	// By its shape: in a vm context, as jest makes one, Error is another class than that of Node's own errors.
+	return typeof error === "object" && error !== null && (error as NodeJS.ErrnoException).code === code;
 }
 
 async function absentAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
