@@ -4,12 +4,21 @@
  * Owns: signals, "--", usage errors. Leaves to others: the commands (src/cli/commands.ts), and ending (main.ts).
  */
 
-import { buildApplication, ExitCode, run, type StricliDynamicCommandContext, text_en } from "@stricli/core";
+import {
+	AliasNotFoundError,
+	buildApplication,
+	ExitCode,
+	FlagNotFoundError,
+	run,
+	type StricliDynamicCommandContext,
+	text_en,
+} from "@stricli/core";
 import { Exit, KsquashError } from "../errors.ts";
 import { ownPackage } from "../system/package.ts";
 import { routes } from "./commands.ts";
 import { ASK, propose } from "./completion.ts";
 import { type CliContext, statusOf } from "./context.ts";
+import { unknownFlag } from "./flags.ts";
 import { asText, errorJson, errorLines } from "./render/text.ts";
 
 /** What was typed before the first flag, as far as it names a command: for "see ksquash … --help". */
@@ -27,7 +36,10 @@ const text = {
 	...text_en,
 	/** What is wrong with the arguments is said on stderr, and kept for --json. */
 	exceptionWhileParsingArguments: (...given: Parameters<typeof text_en.exceptionWhileParsingArguments>) => {
-		complaint = text_en.exceptionWhileParsingArguments(...given);
+		const [error] = given;
+		if (error instanceof FlagNotFoundError) complaint = unknownFlag(command.join(" "), error.input);
+		else if (error instanceof AliasNotFoundError) complaint = `unknown option -${error.input}`;
+		else complaint = text_en.exceptionWhileParsingArguments(...given);
 		return refusal();
 	},
 	noCommandRegisteredForInput: (given: Parameters<typeof text_en.noCommandRegisteredForInput>[0]) => {

@@ -1,22 +1,13 @@
 /**
- * The one table of commands: names, arguments, flags, help with examples. Each command's code is loaded when it runs.
+ * The one table of commands: names, arguments, help with examples; flags come from the table of options. Each command's code is
+ * loaded when it runs.
  */
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
+import type { Flags } from "../options/types.ts";
 import { config } from "./config.ts";
 import type { CliContext } from "./context.ts";
-import {
-	buildFlags,
-	type Common,
-	type ConfigureFlags,
-	common,
-	dryRun,
-	flag,
-	mountFlags,
-	type PackFlags,
-	packFlags,
-	variantFlags,
-} from "./flags.ts";
+import { flagsOf } from "./flags.ts";
 import { portage } from "./portage.ts";
 import { boot, helper } from "./privileges.ts";
 import { completion, knownReleases } from "./shells.ts";
@@ -39,26 +30,9 @@ const source = {
 
 const run = async () => await import("./run.ts");
 
-export type ManyFlags = Common & { all?: boolean; dryRun?: boolean };
-export type MountFlags = ManyFlags & { fuse?: "auto" | "never" | "always" };
-export type UmountFlags = ManyFlags & { lazy?: boolean; force?: boolean };
-export type VerifyFlags = Common & { quick?: boolean; deep?: boolean };
-export type RemoveFlags = Common & { dryRun?: boolean; force?: boolean; purge?: boolean };
-export type InstallFlags = PackFlags & ConfigureFlags & Pick<MountFlags, "fuse"> & { select?: boolean };
-export type SelectFlags = Common & { dryRun?: boolean; variant?: string };
-
-const install = buildCommand<InstallFlags, [string], CliContext>({
+const install = buildCommand<Flags<"install">, [string], CliContext>({
 	loader: async () => (await run()).install,
-	parameters: {
-		positional: source,
-		flags: {
-			...packFlags,
-			...buildFlags,
-			...variantFlags,
-			...mountFlags,
-			select: flag("Move the linux link wherever it points now"),
-		},
-	},
+	parameters: { ...flagsOf("install"), positional: source },
 	docs: {
 		brief: "Pack, verify, mount, configure and select: the whole chain",
 		fullDescription:
@@ -77,9 +51,9 @@ const install = buildCommand<InstallFlags, [string], CliContext>({
 	},
 });
 
-const pack = buildCommand<PackFlags, [string], CliContext>({
+const pack = buildCommand<Flags<"pack">, [string], CliContext>({
 	loader: async () => (await run()).pack,
-	parameters: { positional: source, flags: packFlags },
+	parameters: { ...flagsOf("pack"), positional: source },
 	docs: {
 		brief: "Make an image of a kernel source and prove it equal",
 		customUsage: [
@@ -90,16 +64,9 @@ const pack = buildCommand<PackFlags, [string], CliContext>({
 	},
 });
 
-const verify = buildCommand<VerifyFlags, string[], CliContext>({
+const verify = buildCommand<Flags<"verify">, string[], CliContext>({
 	loader: async () => (await run()).verify,
-	parameters: {
-		positional: releases,
-		flags: {
-			...common,
-			quick: flag("Only size and superblock"),
-			deep: flag("Read every file, too"),
-		},
-	},
+	parameters: { ...flagsOf("verify"), positional: releases },
 	docs: {
 		brief: "Is an image still what its manifest says?",
 		customUsage: [
@@ -110,12 +77,9 @@ const verify = buildCommand<VerifyFlags, string[], CliContext>({
 	},
 });
 
-const mount = buildCommand<MountFlags, string[], CliContext>({
+const mount = buildCommand<Flags<"mount">, string[], CliContext>({
 	loader: async () => (await run()).mount,
-	parameters: {
-		positional: releases,
-		flags: { ...common, ...dryRun, ...mountFlags, all: flag("Every image there is") },
-	},
+	parameters: { ...flagsOf("mount"), positional: releases },
 	docs: {
 		brief: "Mount images where their trees stood",
 		customUsage: [
@@ -126,18 +90,9 @@ const mount = buildCommand<MountFlags, string[], CliContext>({
 	},
 });
 
-const umount = buildCommand<UmountFlags, string[], CliContext>({
+const umount = buildCommand<Flags<"umount">, string[], CliContext>({
 	loader: async () => (await run()).umount,
-	parameters: {
-		positional: releases,
-		flags: {
-			...common,
-			...dryRun,
-			all: flag("Every image there is"),
-			lazy: flag("Detach a busy mount; it lives on, unseen, until its last user ends"),
-			force: flag("Also a mount whose image was deleted: the last copy"),
-		},
-	},
+	parameters: { ...flagsOf("umount"), positional: releases },
 	docs: {
 		brief: "Unmount images",
 		customUsage: [
@@ -149,9 +104,9 @@ const umount = buildCommand<UmountFlags, string[], CliContext>({
 	},
 });
 
-const configure = buildCommand<ConfigureFlags, string[], CliContext>({
+const configure = buildCommand<Flags<"configure">, string[], CliContext>({
 	loader: async () => (await run()).configure,
-	parameters: { positional: releases, flags: { ...common, ...dryRun, ...buildFlags, ...variantFlags } },
+	parameters: { ...flagsOf("configure"), positional: releases },
 	docs: {
 		brief: "Make a build directory with a merged .config",
 		customUsage: [
@@ -164,29 +119,18 @@ const configure = buildCommand<ConfigureFlags, string[], CliContext>({
 	},
 });
 
-const select = buildCommand<SelectFlags, [string], CliContext>({
+const select = buildCommand<Flags<"select">, [string], CliContext>({
 	loader: async () => (await run()).select,
-	parameters: {
-		positional: { kind: "tuple", parameters: [releases.parameter] },
-		flags: { ...common, ...dryRun, variant: variantFlags.variant },
-	},
+	parameters: { ...flagsOf("select"), positional: { kind: "tuple", parameters: [releases.parameter] } },
 	docs: {
 		brief: "Point /usr/src/linux to a release's build directory",
 		customUsage: ["<release> [flags]", { input: "6.1.192", brief: "/usr/src/linux → build-6.1.192" }],
 	},
 });
 
-const remove = buildCommand<RemoveFlags, string[], CliContext>({
+const remove = buildCommand<Flags<"remove">, string[], CliContext>({
 	loader: async () => (await run()).remove,
-	parameters: {
-		positional: releases,
-		flags: {
-			...common,
-			...dryRun,
-			force: flag("Also the running kernel's release, and an image without a manifest of ksquash's"),
-			purge: flag("Also your own files in the build directory"),
-		},
-	},
+	parameters: { ...flagsOf("remove"), positional: releases },
 	docs: {
 		brief: "Remove a release; its configs and keys are saved first",
 		customUsage: [
@@ -199,18 +143,18 @@ const remove = buildCommand<RemoveFlags, string[], CliContext>({
 	},
 });
 
-const status = buildCommand<Common, [], CliContext>({
+const status = buildCommand<Flags<"status">, [], CliContext>({
 	loader: async () => (await run()).status,
-	parameters: { flags: common },
+	parameters: flagsOf("status"),
 	docs: {
 		brief: "What is there: releases, mounts, sizes, build directories",
 		customUsage: ["[flags]", { input: "--json", brief: "For programs" }],
 	},
 });
 
-const doctor = buildCommand<Common, [], CliContext>({
+const doctor = buildCommand<Flags<"doctor">, [], CliContext>({
 	loader: async () => (await run()).doctor,
-	parameters: { flags: common },
+	parameters: flagsOf("doctor"),
 	docs: {
 		brief: "What this machine lacks, and the line that mends it",
 		customUsage: ["[flags]"],

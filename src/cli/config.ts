@@ -1,10 +1,12 @@
 /**
- * The table of `ksquash config …`: names, arguments, flags, help with examples.
+ * The table of `ksquash config …`: names, arguments, help with examples.
  */
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
+import { CONFIG_KINDS } from "../options/configs.ts";
+import type { Flags } from "../options/types.ts";
 import type { CliContext } from "./context.ts";
-import { type Common, common, dryRun, flag, list, text } from "./flags.ts";
+import { flagsOf } from "./flags.ts";
 
 const run = async () => await import("./config-run.ts");
 
@@ -12,33 +14,16 @@ const words = (brief: string, placeholder: string) =>
 	({ kind: "array", parameter: { brief, parse: String, placeholder } }) as const;
 const one = (brief: string, placeholder: string) => ({ brief, parse: String, placeholder }) as const;
 
-export type SourcesFlags = Common & { arch?: string };
-export type ShowFlags = Common & { from?: string };
-export type DiffFlags = Common & { asFragment?: boolean };
-export type MergeFlags = Common & {
-	dryRun?: boolean;
-	output?: string;
-	set?: readonly string[];
-	strict?: boolean;
-	keepBuiltin?: boolean;
-	redundant?: boolean;
-};
+const SOURCE = `A ${CONFIG_KINDS}`;
 
-export type CheckFlags = Common & { set?: readonly string[] };
-export type ExplainFlags = Common & { release?: string; config?: string; prove?: boolean };
-export type NewFlags = Common & { base?: string; brief?: boolean };
-
-const KINDS = "file (also .gz, .xz, vmlinuz, vmlinux), running, or build:REL";
-const SOURCE = `A ${KINDS}`;
-
-const sources = buildCommand<SourcesFlags, [string?], CliContext>({
+const sources = buildCommand<Flags<"configSources">, [string?], CliContext>({
 	loader: async () => (await run()).sources,
 	parameters: {
+		...flagsOf("configSources"),
 		positional: {
 			kind: "tuple",
 			parameters: [{ ...one("A release whose build directory counts, too", "release"), optional: true }],
 		},
-		flags: { ...common, arch: text("ARCH of the build", "arch") },
 	},
 	docs: {
 		brief: "Every config here that a build could begin with, and which one it would be",
@@ -46,11 +31,11 @@ const sources = buildCommand<SourcesFlags, [string?], CliContext>({
 	},
 });
 
-const show = buildCommand<ShowFlags, string[], CliContext>({
+const show = buildCommand<Flags<"configShow">, string[], CliContext>({
 	loader: async () => (await run()).show,
 	parameters: {
+		...flagsOf("configShow"),
 		positional: words("A symbol; * and ? stand for any letters", "symbol"),
-		flags: { ...common, from: text(`${SOURCE} (default: running)`, "config") },
 	},
 	docs: {
 		brief: "Print a config, or some of its symbols",
@@ -62,11 +47,11 @@ const show = buildCommand<ShowFlags, string[], CliContext>({
 	},
 });
 
-const diff = buildCommand<DiffFlags, [string, string], CliContext>({
+const diff = buildCommand<Flags<"configDiff">, [string, string], CliContext>({
 	loader: async () => (await run()).diff,
 	parameters: {
+		...flagsOf("configDiff"),
 		positional: { kind: "tuple", parameters: [one(SOURCE, "from"), one("The other one", "to")] },
-		flags: { ...common, asFragment: flag("Print a fragment that turns the first into the second") },
 	},
 	docs: {
 		brief: "What differs between two configs",
@@ -81,20 +66,11 @@ const diff = buildCommand<DiffFlags, [string, string], CliContext>({
 	},
 });
 
-const merge = buildCommand<MergeFlags, string[], CliContext>({
+const merge = buildCommand<Flags<"configMerge">, string[], CliContext>({
 	loader: async () => (await run()).merge,
 	parameters: {
-		positional: words(`The base, then fragments; the base is a ${KINDS}`, "config"),
-		flags: {
-			...common,
-			...dryRun,
-			output: text("Write FILE instead of stdout; what was there becomes FILE.old", "file"),
-			set: list("SYMBOL=VALUE after the last fragment (may be given again)", "setting"),
-			strict: flag("Fail where a line would be lost or a fragment gives a symbol another value"),
-			keepBuiltin: flag("A y stays y where a fragment says m"),
-			redundant: flag("Also name settings that a fragment only repeats"),
-		},
-		aliases: { o: "output" },
+		...flagsOf("configMerge"),
+		positional: words(`The base, then fragments; the base is a ${CONFIG_KINDS}`, "config"),
 	},
 	docs: {
 		brief: "Merge fragments into a base, as the kernel's merge_config.sh -m does",
@@ -109,11 +85,11 @@ const merge = buildCommand<MergeFlags, string[], CliContext>({
 	},
 });
 
-const check = buildCommand<CheckFlags, string[], CliContext>({
+const check = buildCommand<Flags<"configCheck">, string[], CliContext>({
 	loader: async () => (await run()).check,
 	parameters: {
+		...flagsOf("configCheck"),
 		positional: words("The release (or REL-VARIANT), then fragments instead of those of the last configure", "release"),
-		flags: { ...common, set: list("SYMBOL=VALUE to look for (may be given again)", "setting") },
 	},
 	docs: {
 		brief: "What was asked for and is not in the .config, each with its reason",
@@ -124,16 +100,11 @@ const check = buildCommand<CheckFlags, string[], CliContext>({
 	},
 });
 
-const explain = buildCommand<ExplainFlags, [string], CliContext>({
+const explain = buildCommand<Flags<"configExplain">, [string], CliContext>({
 	loader: async () => (await run()).explain,
 	parameters: {
+		...flagsOf("configExplain"),
 		positional: { kind: "tuple", parameters: [one("With or without CONFIG_", "symbol")] },
-		flags: {
-			...common,
-			release: text("Of this release (or REL-VARIANT); default: the selected one", "rel"),
-			config: text("With the values of this config instead of the build directory's", "config"),
-			prove: flag("Let the kernel's own conf try the lines, in a scratch directory"),
-		},
 	},
 	docs: {
 		brief: "Why a symbol is as it is, and the lines that would turn it on",
@@ -145,17 +116,13 @@ const explain = buildCommand<ExplainFlags, [string], CliContext>({
 	},
 });
 
-const fresh = buildCommand<NewFlags, [string?], CliContext>({
+const fresh = buildCommand<Flags<"configNew">, [string?], CliContext>({
 	loader: async () => (await run()).fresh,
 	parameters: {
+		...flagsOf("configNew"),
 		positional: {
 			kind: "tuple",
 			parameters: [{ ...one("The release (or REL-VARIANT); default: the selected one", "release"), optional: true }],
-		},
-		flags: {
-			...common,
-			base: text(`New against this config: a ${KINDS} (default: the base of the last configure)`, "config"),
-			brief: flag("Without help texts"),
 		},
 	},
 	docs: {

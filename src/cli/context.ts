@@ -9,7 +9,7 @@ import { Exit, KsquashError } from "../errors.ts";
 import type { CommonOptions, Failed } from "../index.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { failure } from "../system/failure.ts";
-import type { Common } from "./flags.ts";
+import type { CommonFlags } from "./flags.ts";
 import { asText, errorJson, errorLines } from "./render/text.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -36,7 +36,7 @@ const LASTING = new Set([
 	...["publish", "replace", "remove", "save", "mount", "umount", "select", "build directory", "configure"],
 ]);
 
-function watched(context: CliContext, flags: Common & { dryRun?: boolean }): Watched {
+function watched(context: CliContext, flags: CommonFlags & { dryRun?: boolean }): Watched {
 	const terminal = new Terminal(context.process.stderr, context.process.env);
 	const warnings: string[] = [];
 	const lasting: string[] = [];
@@ -67,7 +67,7 @@ function watched(context: CliContext, flags: Common & { dryRun?: boolean }): Wat
  */
 export type Report<T> = (result: T, command: (words: string) => string, width?: number) => string[];
 
-function told({ root }: Common): (words: string) => string {
+function told({ root }: CommonFlags): (words: string) => string {
 	return (words) => ksquashCommand(words, root);
 }
 
@@ -78,7 +78,7 @@ function widthOf({ process: { stdout } }: CliContext): number | undefined {
 /** Runs one operation and prints what came of it. */
 export async function one<T extends object>(
 	context: CliContext,
-	flags: Common & { dryRun?: boolean },
+	flags: CommonFlags & { dryRun?: boolean },
 	work: (options: CommonOptions) => Promise<T>,
 	report: Report<T>,
 ): Promise<T | undefined> {
@@ -98,7 +98,7 @@ export async function one<T extends object>(
 /** Runs an operation for each release; one that fails does not stop the others, and the first failure is the status. */
 export async function each<T>(
 	context: CliContext,
-	flags: Common & { dryRun?: boolean },
+	flags: CommonFlags & { dryRun?: boolean },
 	releases: readonly string[],
 	work: (release: string, options: CommonOptions) => Promise<T>,
 	report: Report<T>,
@@ -126,7 +126,7 @@ export async function each<T>(
 /** Runs one operation on every release there is. */
 export async function every<T>(
 	context: CliContext,
-	flags: Common & { dryRun?: boolean },
+	flags: CommonFlags & { dryRun?: boolean },
 	named: readonly string[],
 	work: (options: CommonOptions) => Promise<{ done: T[]; failed: Failed[] }>,
 	report: Report<T>,
@@ -146,7 +146,7 @@ export async function every<T>(
 /** Prints failures (and, with --json, everything) of work on many releases. */
 function finish<T>(
 	context: CliContext,
-	flags: Common,
+	flags: CommonFlags,
 	{ done, failed }: { done: readonly T[]; failed: readonly Failed[] },
 	watch: Watched,
 ): void {
@@ -172,7 +172,7 @@ function printJson(context: CliContext, value: unknown): void {
 	context.process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-function fail(context: CliContext, flags: Common, thrown: unknown, watch: Watched): void {
+function fail(context: CliContext, flags: CommonFlags, thrown: unknown, watch: Watched): void {
 	const { warnings } = watch;
 	const error = explained(thrown);
 	if (flags.json) printJson(context, { error: errorOf(context, error, watch), warnings });

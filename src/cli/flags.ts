@@ -1,135 +1,75 @@
 /**
- * The flags that commands share, and how their values are read.
- *
- * Owns: names, briefs and parsers. Leaves to others: which command takes which (src/cli/commands.ts).
+ * The flags of a command, made from the table of options, and what was typed as options of the library.
  */
 
+import type { Aliases, FlagParametersForType } from "@stricli/core";
 import { KsquashError } from "../errors.ts";
+import { flagged } from "../options/table.ts";
+import type { Flags, OptionSpec, Options } from "../options/types.ts";
+import { type CommandVerb, commandVerbs, verbs } from "../options/verbs.ts";
+import { flagNames, kebab } from "../options/words.ts";
+import { nearestName } from "../system/nearest.ts";
+import type { CliContext } from "./context.ts";
 
-export interface Common {
-	root?: string;
-	json?: boolean;
+/** The flags that every command has. */
+export type CommonFlags = Flags<"status">;
+
+interface Parameters<V extends CommandVerb> {
+	flags: FlagParametersForType<Flags<V>, CliContext>;
+	aliases: Aliases<keyof Flags<V> & string>;
 }
 
-/** Help shows a flag's placeholder in its usage line only, where optional flags have none: here it begins the brief. */
-const text = (brief: string, placeholder: string) =>
-	({ kind: "parsed", parse: String, optional: true, brief: `<${placeholder}>  ${brief}`, placeholder }) as const;
-
-/** A flag that may be given again. */
-const list = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), variadic: true }) as const;
-
-const flag = (brief: string) => ({ kind: "boolean", optional: true, withNegated: false, brief }) as const;
-
-const number = (brief: string, parse: (input: string) => number, placeholder: string) =>
-	({ kind: "parsed", parse, optional: true, brief: `<${placeholder}>  ${brief}`, placeholder }) as const;
-
-export const common = {
-	root: text("Work below this directory instead of /", "dir"),
-	json: flag("One JSON object on stdout"),
-} as const;
-
-export const dryRun = { dryRun: flag("Say what would be done, and change nothing") } as const;
-
-export interface PackFlags extends Common {
-	dryRun?: boolean;
-	release?: string;
-	keepSource?: boolean;
-	replaceSource?: boolean;
-	replace?: boolean;
-	preset?: "smallest" | "balanced" | "fast";
-	format?: "squashfs" | "erofs";
-	comp?: "gzip" | "lzo" | "lz4" | "xz" | "zstd" | "lz4hc" | "lzma" | "deflate";
-	blockSize?: number;
-	jobs?: number;
-	memory?: number;
-	nice?: boolean;
-	userSpace?: boolean;
-	forThisKernel?: boolean;
-	adopt?: boolean;
-	force?: boolean;
-	sha256?: string;
-	signature?: string;
-	keyring?: string;
-	patch?: readonly string[];
+/** For buildCommand: `parameters: { ...flagsOf("mount"), positional }`. */
+export function flagsOf<V extends CommandVerb>(verb: V): Parameters<V> {
+	const own = flagged(verb).filter(([, { behindDashes }]) => !behindDashes);
+	const flags = own.flatMap(([name, spec]) => {
+		const said = { ...spec, ...spec.per?.[verb] };
+		if (spec.valueFlags !== undefined)
+			return Object.entries(spec.valueFlags).map(([flag, brief]) => [flag, bool(brief)]);
+		return [[spec.flag ?? name, parameter(said)]];
+	});
+	const letters = own.flatMap(([name, { letter, flag }]) => (letter === undefined ? [] : [[letter, flag ?? name]]));
+	// The type follows from the same table, in a way that the compiler cannot see.
+	return { flags: Object.fromEntries(flags), aliases: Object.fromEntries(letters) };
 }
 
-const preset = "smallest (xz, 1M blocks), balanced (zstd, 256K; the default) or fast (zstd, 128K)";
+const bool = (brief: string): object => ({ kind: "boolean", optional: true, withNegated: false, brief });
 
-export const packFlags = {
-	...common,
-	...dryRun,
-	release: text("Name the release instead of reading it from the source", "rel"),
-	keepSource: flag("Leave the source as it is"),
-	replaceSource: flag("Remove the source after the proof, wherever it stands"),
-	replace: flag("Pack anew although there is an image; the old one stays until the new one is safe"),
-	preset: { kind: "enum", values: ["smallest", "balanced", "fast"], optional: true, brief: preset },
-	format: { kind: "enum", values: ["squashfs", "erofs"], optional: true, brief: "Image format (default: squashfs)" },
-	comp: {
-		kind: "enum",
-		values: ["gzip", "lzo", "lz4", "xz", "zstd", "lz4hc", "lzma", "deflate"],
-		optional: true,
-		brief: "Compressor: gzip lzo lz4 xz zstd; of erofs lz4 lz4hc lzma deflate zstd, as far as mkfs.erofs has it",
-	},
-	blockSize: number("Block size, 4K to 1M", parseSize, "size"),
-	jobs: number("Processors to pack with", parseCount, "n"),
-	memory: number("Memory for mksquashfs (default: a share of what is free)", parseSize, "size"),
-	nice: flag("Give way to everything else that runs"),
-	userSpace: flag("For a sandbox: no mount, no loop device, locks below --root"),
-	forThisKernel: flag("Refuse a compressor that the running kernel lacks, also with --root"),
-	adopt: flag("Take a tree that was built in: its config and keys move to the build directory, generated files go"),
-	force: flag("Let a tree go although links of /lib/modules lead into it"),
-	sha256: text("What the tarball's sha256 must be", "hex"),
-	signature: text("Detached signature of the tarball or of the tar in it", "file"),
-	keyring: text("Keys that are trusted to sign (default: the user's own)", "file"),
-	patch: list("Patch to apply first (may be given again, in order)", "file"),
-} as const;
+const parsers: Readonly<Partial<Record<OptionSpec["kind"], (input: string) => number>>> = {
+	count: parseCount,
+	size: parseSize,
+};
 
-export interface ConfigureFlags extends Common {
-	dryRun?: boolean;
-	owner?: string;
-	buildDir?: string;
-	variant?: string;
-	base?: string;
-	fragment?: readonly string[];
-	set?: readonly string[];
-	strict?: boolean;
-	localversion?: string;
-	modulesPrepare?: boolean;
-	arch?: string;
-	cross?: string;
-	make?: readonly string[];
+function parameter({ kind, values, brief = "", placeholder, default: usual }: OptionSpec): object {
+	const line = usual === undefined ? brief : `${brief} (default: ${usual})`;
+	if (kind === "flag") return bool(line);
+	if (kind === "enum") return { kind, values, optional: true, brief: line };
+	// Help shows a flag's placeholder in its usage line only, where optional flags have none: here it begins the brief.
+	const text = { kind: "parsed", optional: true, brief: `<${placeholder}>  ${line}`, placeholder };
+	return { ...text, parse: parsers[kind] ?? String, ...(kind === "texts" ? { variadic: true } : {}) };
 }
 
-/** configure's and install's. */
-export const buildFlags = {
-	owner: text("User who builds there (default: root)", "user"),
-	buildDir: text("Where the build directory lies", "dir"),
-	base: text("Base config: running, build:REL, defconfig, NAME_defconfig, or a file", "base"),
-	fragment: list("Config fragment to merge (may be given again)", "file"),
-	set: list("SYMBOL=VALUE after the last fragment (may be given again)", "setting"),
-	strict: flag("Fail where a line of a fragment would be lost"),
-	localversion: text("The base's LOCALVERSION: keep (the default), drop, or the text to set", "rule"),
-	modulesPrepare: flag("Also run modules_prepare, which external modules need"),
-	make: list("NAME=VALUE for make (may be given again)", "arg"),
-} as const;
+/** Those of the flags that the library has, by its names. */
+export function optionsFrom<V extends CommandVerb>(verb: V, flags: Flags<V>): Options<V> {
+	const typed: Readonly<Record<string, unknown>> = flags;
+	const own = flagged(verb).filter(([, { verbs }]) => verbs.includes(verb));
+	const options = own.map(([name, { flag, valueFlags }]) => {
+		if (valueFlags === undefined) return [name, typed[flag ?? name]];
+		return [name, Object.keys(valueFlags).findLast((value) => typed[value])];
+	});
+	return Object.fromEntries(options.filter(([, value]) => value !== undefined));
+}
 
-export const variantFlags = {
-	variant: text("A second build directory: build-REL-NAME", "name"),
-	arch: text("ARCH for make", "arch"),
-	cross: text("CROSS_COMPILE for make", "prefix"),
-} as const;
-
-/** mount's and install's. */
-export const mountFlags = {
-	fuse: {
-		kind: "enum",
-		values: ["auto", "never", "always"],
-		optional: true,
-		brief: "Mount by squashfuse: where nothing else can (auto, the default), never, or always",
-	},
-} as const;
-
-export { flag, list, text };
+/** What is wrong with a flag that the command does not have; both as they are typed, the flag without its dashes. */
+export function unknownFlag(command: string, typed: string): string {
+	const flag = kebab(typed);
+	const own = commandVerbs.find((verb) => verbs[verb].command === command);
+	const near = own && nearestName(flag, flagNames(own));
+	if (near !== undefined) return `unknown option --${flag}; did you mean --${near}?`;
+	const others = commandVerbs.filter((verb) => flagNames(verb).includes(flag)).map((verb) => verbs[verb].command);
+	const named = others.filter((words) => !words.includes("--")).map((words) => `ksquash ${words}`);
+	return `unknown option --${flag}${named.length === 0 ? "" : `; it is an option of ${named.join(", ")}`}`;
+}
 
 /** 256K, 1M, 512MiB, 65536: bytes. */
 export function parseSize(input: string): number {

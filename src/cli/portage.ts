@@ -4,42 +4,19 @@
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import type { PortageChange, PortageStatus } from "../operations/portage/index.ts";
+import type { Flags } from "../options/types.ts";
 import { type CliContext, one } from "./context.ts";
-import { type Common, common, dryRun } from "./flags.ts";
-
-type Flags = Common & { dryRun?: boolean; package?: readonly string[] };
-type InstallFlags = Flags & { migrate?: boolean };
+import { flagsOf, optionsFrom } from "./flags.ts";
 
 const library = async () => await import("../index.ts");
 
-const packages = {
-	kind: "parsed",
-	parse: String,
-	optional: true,
-	variadic: true,
-	brief: "CATEGORY/NAME, or a pattern in quotes (may be given again)",
-	placeholder: "package",
-} as const;
-
-const install = buildCommand<InstallFlags, [], CliContext>({
-	async func({ package: names, migrate, ...flags }) {
+const install = buildCommand<Flags<"portageInstall">, [], CliContext>({
+	async func(flags) {
+		const own = optionsFrom("portageInstall", flags);
 		const { portageInstall } = await library();
-		await one(this, flags, async (o) => await portageInstall({ ...o, packages: names, migrate }), change);
+		await one(this, flags, async (o) => await portageInstall({ ...own, ...o }), change);
 	},
-	parameters: {
-		flags: {
-			...common,
-			...dryRun,
-			package: packages,
-			migrate: {
-				kind: "boolean",
-				optional: true,
-				withNegated: false,
-				brief:
-					"Take out hook functions that pack and delete by themselves (a copy is kept), and take over what they left",
-			},
-		},
-	},
+	parameters: flagsOf("portageInstall"),
 	docs: {
 		brief: "Let Portage install kernel sources as images",
 		customUsage: [
@@ -50,25 +27,26 @@ const install = buildCommand<InstallFlags, [], CliContext>({
 	},
 });
 
-const uninstall = buildCommand<Flags, [], CliContext>({
-	async func({ package: names, ...flags }) {
+const uninstall = buildCommand<Flags<"portageUninstall">, [], CliContext>({
+	async func(flags) {
+		const own = optionsFrom("portageUninstall", flags);
 		const { portageUninstall } = await library();
-		await one(this, flags, async (o) => await portageUninstall({ ...o, packages: names }), change);
+		await one(this, flags, async (o) => await portageUninstall({ ...own, ...o }), change);
 	},
-	parameters: { flags: { ...common, ...dryRun, package: packages } },
+	parameters: flagsOf("portageUninstall"),
 	docs: { brief: "Undo portage install; what else is in the files stays", customUsage: ["[flags]"] },
 });
 
-const status = buildCommand<Common, [], CliContext>({
+const status = buildCommand<Flags<"portageStatus">, [], CliContext>({
 	async func(flags) {
 		const { portageStatus } = await library();
 		await one(this, flags, portageStatus, statusLines);
 	},
-	parameters: { flags: common },
+	parameters: flagsOf("portageStatus"),
 	docs: { brief: "Which packages have the hook, and what is wrong", customUsage: ["[flags]"] },
 });
 
-const setting = buildCommand<Common, [string], CliContext>({
+const setting = buildCommand<Flags<"portageSetting">, [string], CliContext>({
 	async func(flags, name) {
 		const { portageSetting } = await library();
 		await one(
@@ -79,7 +57,7 @@ const setting = buildCommand<Common, [string], CliContext>({
 		);
 	},
 	parameters: {
-		flags: common,
+		...flagsOf("portageSetting"),
 		positional: { kind: "tuple", parameters: [{ parse: String, brief: "Its name", placeholder: "name" }] },
 	},
 	docs: { brief: "A setting that the hook asks for", customUsage: ["[flags] NAME"] },

@@ -8,99 +8,71 @@ import { buildCommand, buildRouteMap } from "@stricli/core";
 import { Exit } from "../errors.ts";
 import type { BootStatus } from "../operations/boot.ts";
 import type { HelperStatus } from "../operations/helper.ts";
+import type { Flags } from "../options/types.ts";
 import { type CliContext, one } from "./context.ts";
-import { type Common, common, dryRun } from "./flags.ts";
-
-type ChangeFlags = Common & { dryRun?: boolean };
-type HelperInstallFlags = ChangeFlags & { user?: readonly string[]; group?: readonly string[] };
-type BootEnableFlags = ChangeFlags & { init?: "systemd" | "openrc" | "local.d" };
+import { flagsOf, optionsFrom } from "./flags.ts";
 
 const library = async () => await import("../index.ts");
 
-const names = (brief: string, placeholder: string) =>
-	({ kind: "parsed", parse: String, optional: true, variadic: true, brief, placeholder }) as const;
-
-const helperInstall = buildCommand<HelperInstallFlags, [], CliContext>({
-	async func({ user, group, json, ...flags }) {
+const helperInstall = buildCommand<Flags<"helperInstall">, [], CliContext>({
+	async func(flags) {
 		const { helperInstall } = await library();
-		await one(
-			this,
-			{ json, ...flags } as Common,
-			async (o) => await helperInstall({ ...o, users: user, groups: group }),
-			change,
-		);
+		const own = optionsFrom("helperInstall", flags);
+		await one(this, flags, async (o) => await helperInstall({ ...own, ...o }), change);
 	},
-	parameters: {
-		flags: {
-			...common,
-			...dryRun,
-			user: names("User who may mount and unmount (may be given again)", "user"),
-			group: names("Group whose members may (may be given again)", "group"),
-		},
-	},
+	parameters: flagsOf("helperInstall"),
 	docs: {
 		brief: "Let users mount and unmount releases without being root",
 		customUsage: ["[flags]", { input: "--user alice", brief: "alice, and nobody else" }],
 	},
 });
 
-const helperUninstall = buildCommand<ChangeFlags, [], CliContext>({
+const helperUninstall = buildCommand<Flags<"helperUninstall">, [], CliContext>({
 	async func(flags) {
 		const { helperUninstall } = await library();
 		await one(this, flags, helperUninstall, change);
 	},
-	parameters: { flags: { ...common, ...dryRun } },
+	parameters: flagsOf("helperUninstall"),
 	docs: { brief: "Undo helper install", customUsage: ["[flags]"] },
 });
 
-const helperStatus = buildCommand<Common, [], CliContext>({
+const helperStatus = buildCommand<Flags<"helperStatus">, [], CliContext>({
 	async func(flags) {
 		const { helperStatus } = await library();
 		const result = await one(this, flags, helperStatus, helperLines);
 		if (result?.works === false) this.status = Exit.unavailable;
 	},
-	parameters: { flags: common },
+	parameters: flagsOf("helperStatus"),
 	docs: { brief: "Would the helper work for this user, and if not why?", customUsage: ["[flags]"] },
 });
 
-const bootEnable = buildCommand<BootEnableFlags, [], CliContext>({
-	async func({ init, ...flags }) {
+const bootEnable = buildCommand<Flags<"bootEnable">, [], CliContext>({
+	async func(flags) {
 		const { bootEnable } = await library();
-		await one(this, flags, async (o) => await bootEnable({ ...o, init }), change);
+		await one(this, flags, async (o) => await bootEnable({ ...optionsFrom("bootEnable", flags), ...o }), change);
 	},
-	parameters: {
-		flags: {
-			...common,
-			...dryRun,
-			init: {
-				kind: "enum",
-				values: ["systemd", "openrc", "local.d"],
-				optional: true,
-				brief: "Init system (found by itself)",
-			},
-		},
-	},
+	parameters: flagsOf("bootEnable"),
 	docs: {
 		brief: "Mount all images after every boot",
 		customUsage: ["[flags]", { input: "--init openrc", brief: "For OpenRC, whatever runs now" }],
 	},
 });
 
-const bootDisable = buildCommand<ChangeFlags, [], CliContext>({
+const bootDisable = buildCommand<Flags<"bootDisable">, [], CliContext>({
 	async func(flags) {
 		const { bootDisable } = await library();
 		await one(this, flags, bootDisable, change);
 	},
-	parameters: { flags: { ...common, ...dryRun } },
+	parameters: flagsOf("bootDisable"),
 	docs: { brief: "Undo boot enable", customUsage: ["[flags]"] },
 });
 
-const bootStatus = buildCommand<Common, [], CliContext>({
+const bootStatus = buildCommand<Flags<"bootStatus">, [], CliContext>({
 	async func(flags) {
 		const { bootStatus } = await library();
 		await one(this, flags, bootStatus, bootLines);
 	},
-	parameters: { flags: common },
+	parameters: flagsOf("bootStatus"),
 	docs: { brief: "What mounts the images after a boot", customUsage: ["[flags]"] },
 });
 

@@ -5,20 +5,20 @@
 import { buildCommand } from "@stricli/core";
 import { KsquashError } from "../errors.ts";
 import type { UninstallResult } from "../operations/uninstall.ts";
+import type { Flags } from "../options/types.ts";
 import { type CliContext, one, statusOf } from "./context.ts";
-import { type Common, common, dryRun } from "./flags.ts";
+import { flagsOf } from "./flags.ts";
 import { change } from "./privileges.ts";
 import { errorJson, errorLines } from "./render/text.ts";
 
-type Flags = Common & { dryRun?: boolean; all?: boolean };
 /** As JSON has it. */
 type Shown = Omit<UninstallResult, "failed"> & { failed: { part: string; error: object }[] };
 
-export const uninstall = buildCommand<Flags, [], CliContext>({
-	async func({ all, ...flags }) {
+export const uninstall = buildCommand<Flags<"uninstall">, [], CliContext>({
+	async func(flags) {
 		const errors: unknown[] = [];
 		const work = async (options: object): Promise<Shown> => {
-			if (!all) throw missingAll();
+			if (!flags.all) throw missingAll();
 			const result = await (await import("../index.ts")).uninstall(options);
 			errors.push(...result.failed.map(({ error }) => error));
 			return { ...result, failed: result.failed.map(({ part, error }) => ({ part, error: errorJson(error) })) };
@@ -28,13 +28,7 @@ export const uninstall = buildCommand<Flags, [], CliContext>({
 		if (!flags.json) this.process.stderr.write(`${errors.flatMap(errorLines).join("\n")}\n`);
 		this.status = statusOf(errors[0]);
 	},
-	parameters: {
-		flags: {
-			...common,
-			...dryRun,
-			all: { kind: "boolean", optional: true, withNegated: false, brief: "Hook, boot files and helper: all there is" },
-		},
-	},
+	parameters: flagsOf("uninstall"),
 	docs: {
 		brief: "Take everything of ksquash's off this system but releases and saved configs; says what stays",
 		customUsage: [

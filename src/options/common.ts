@@ -34,7 +34,8 @@ export const common = {
 		verbs: [],
 		commands: ["remove", "uninstall"],
 		letter: "y",
-		brief: "Ask no question (what is named exactly is taken away without one, too)",
+		brief: "Answer every question with yes (none is asked about an exact release)",
+		per: { uninstall: { brief: "Answer every question with yes" } },
 	},
 	all: {
 		kind: "flag",

@@ -36,7 +36,15 @@ export function flagOf(name: string): string {
 	return `--${kebab(isOptionName(name) ? (specOf(name).flag ?? name) : name)}`;
 }
 
+/** The flags of a verb's command, as they are typed, without their dashes. */
+export function flagNames(verb: string): string[] {
+	return flagged(verb)
+		.filter(([, { behindDashes }]) => !behindDashes)
+		.flatMap(([name, { flag, valueFlags }]) => (valueFlags === undefined ? [flag ?? name] : Object.keys(valueFlags)))
+		.map(kebab);
+}
+
 /** As the command line writes it: buildDir → build-dir. */
-function kebab(name: string): string {
+export function kebab(name: string): string {
 	return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
