@@ -1,11 +1,33 @@
-// Writes docs/library.md from the declarations that the build makes (dist/*.d.ts), so from the docstrings in src/.
+// Writes docs/library.md from the declarations that the build makes (dist/*.d.ts), so from the docstrings in src/; the options
+// of each function from the one table of options.
 //   node scripts/library-page.mjs [DIRECTORY]      another place than this repository, for the test that it is fresh
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { buildSync } from "esbuild";
 
 const root = resolve(import.meta.dirname, "..");
 const to = resolve(process.argv[2] ?? root);
 const modules = new Map();
+
+const bundled = buildSync({
+	entryPoints: [join(root, "src/options/table.ts")],
+	bundle: true,
+	format: "esm",
+	write: false,
+	logLevel: "warning",
+});
+const { table } = await import(`data:text/javascript,${encodeURIComponent(bundled.outputFiles[0].text)}`);
+
+/** The comment above each entry of the table, and the type of each kind of value. */
+const comments = new Map();
+const kinds = new Map();
+for (const name of readdirSync(join(root, "dist/options"))) {
+	const text = readFileSync(join(root, "dist/options", name), "utf8");
+	const entries = text.matchAll(/^ {4}(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)\n {4}readonly (\w+): \{$/gm);
+	for (const [, comment, option] of entries) comments.set(option, plain(comment));
+	const values = /^export interface Values \{\n([\s\S]*?)^\}$/m.exec(text)?.[1] ?? "";
+	for (const [, kind, type] of values.matchAll(/^ {4}(\w+): (.*);$/gm)) kinds.set(kind, type);
+}
 
 /** What one declaration file declares, imports and passes on. `path` as it is imported: "….ts". */
 function load(path) {
@@ -29,7 +51,7 @@ function load(path) {
 		/^(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?(?:export )?(?:declare )?(?:function|interface|type|class|const) (\w+)/gm;
 	for (const { 0: match, 1: comment = "", 2: name, index } of text.matchAll(start)) {
 		const code = declaration(text.slice(index + comment.length));
-		if (match !== "") module.declared.set(name, { comment: plain(comment), code });
+		if (match !== "") module.declared.set(name, { comment: plain(comment), code: expanded(code) });
 	}
 	return module;
 }
@@ -44,6 +66,35 @@ function declaration(text) {
 			return text.slice(0, at + 1);
 	}
 	throw new Error(`a declaration without an end: ${text.slice(0, 60)}`);
+}
+
+/** Options<"mount"> as the interface that it stands for: what every verb has, and what it has besides. */
+function expanded(code) {
+	const [, type, verb] = /^export type (\w+) = Options<"(\w+)">;$/.exec(code) ?? [];
+	if (verb === undefined) return code;
+	const own = Object.entries(table).filter(([, { verbs }]) => verbs.includes(verb));
+	const shared = type === "CommonOptions" ? [] : own.filter(([, { verbs }]) => verbs === table.root.verbs);
+	const lines = own.filter((entry) => !shared.includes(entry)).map(([name, spec]) => member(name, spec, verb));
+	return `export interface ${type}${shared.length > 0 ? " extends CommonOptions" : ""} {\n${lines.join("")}}`;
+}
+
+function member(name, { kind, values }, verb) {
+	const type = kind === "enum" ? values.map((value) => `"${value}"`).join(" | ") : kinds.get(kind);
+	const text = commentFor(name, verb);
+	const block = text.includes("\n") ? `\n${text.replaceAll(/^/gm, "     * ")}\n     ` : ` ${text} `;
+	return `    /**${block}*/\n    ${name}?: ${type.includes("=>") ? `(${type})` : type} | undefined;\n`;
+}
+
+/** Where an option is another thing for another verb its comment has a line for each: "umount: …". */
+function commentFor(name, verb) {
+	const text = comments.get(name);
+	if (text === undefined) throw new Error(`the option ${name} has no comment`);
+	const parts = text.split(/^([a-z]\w*(?:(?:, | and )\w+)*): /m);
+	if (parts.length === 1) return text;
+	const at = parts.findIndex((part, index) => index % 2 === 1 && part.split(/, | and /).includes(verb));
+	if (at === -1) throw new Error(`the comment of ${name} says nothing of ${verb}`);
+	const own = parts[at + 1].trim();
+	return own[0].toUpperCase() + own.slice(1);
 }
 
 function headOf(text) {

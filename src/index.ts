@@ -49,6 +49,7 @@ export {
 	type PortageChange,
 	type PortageOptions,
 	type PortageStatus,
+	type PortageUninstallOptions,
 	portageInstall,
 	portageSetting,
 	portageStatus,

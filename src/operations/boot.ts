@@ -20,6 +20,7 @@ import {
 } from "../mount/boot.ts";
 import { BOOT_RULE, dropRule, hasRule, readPolicy, setRule } from "../mount/helper-policy.ts";
 import { installedHelper, placeHelper, removeHelper } from "../mount/helper-program.ts";
+import type { Options } from "../options/types.ts";
 import { reloadInit } from "../release/boot-service.ts";
 import { scan } from "../release/catalog.ts";
 import { type CommonOptions, openContext } from "../release/context.ts";
@@ -27,10 +28,7 @@ import { withLock } from "../release/locks.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 
-export interface BootEnableOptions extends CommonOptions {
-	/** Found by itself when absent. */
-	init?: Init | undefined;
-}
+export type BootEnableOptions = Options<"bootEnable">;
 
 export interface BootChange {
 	/** What was done (with dryRun: what would be), one sentence each; empty when there was nothing to do. */

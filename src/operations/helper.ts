@@ -17,17 +17,14 @@ import {
 	removeHelper,
 	revokeCapabilities,
 } from "../mount/helper-program.ts";
+import type { Options } from "../options/types.ts";
 import { run } from "../process/run.ts";
 import { type CommonOptions, type Context, openContext } from "../release/context.ts";
 import { withLock } from "../release/locks.ts";
 import { attempt } from "../system/failure.ts";
 import { ownPackage } from "../system/package.ts";
 
-export interface HelperInstallOptions extends CommonOptions {
-	/** Names or numbers of users who may mount and unmount every release's image. */
-	users?: readonly string[] | undefined;
-	groups?: readonly string[] | undefined;
-}
+export type HelperInstallOptions = Options<"helperInstall">;
 
 export interface HelperStatus {
 	program: string;

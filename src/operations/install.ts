@@ -13,25 +13,23 @@ import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { inspectImage, statTarget } from "../native/verbs.ts";
 import { pickOptions } from "../options/table.ts";
+import type { Options } from "../options/types.ts";
 import { optionWords } from "../options/words.ts";
 import { type Context, openContext } from "../release/context.ts";
 import { assertUnused, mounterFor } from "../release/mount-guards.ts";
 import { ksquashCommand, shellWord } from "../system/command-line.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { type ConfigureOptions, type ConfigureResult, configure } from "./configure/index.ts";
+import { type ConfigureResult, configure } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
 import { checkPlace, findPlace } from "./configure/place.ts";
-import { type MountOptions, type MountOutcome, mount } from "./mount.ts";
-import { type PackOptions, type PackResult, pack } from "./pack/index.ts";
+import { type MountOutcome, mount } from "./mount.ts";
+import { type PackResult, pack } from "./pack/index.ts";
 import { openSource, type Source } from "./pack/source.ts";
 import { type SelectResult, select } from "./select.ts";
 import { type ReleaseStatus, status } from "./status.ts";
 import { umount } from "./umount.ts";
 
-export interface InstallOptions extends PackOptions, ConfigureOptions, MountOptions {
-	/** Move /usr/src/linux also where it points to what is not ksquash's. */
-	select?: boolean | undefined;
-}
+export type InstallOptions = Options<"install">;
 
 export interface InstallResult {
 	release: string;

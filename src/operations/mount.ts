@@ -8,8 +8,9 @@ import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import type { FuseUse, Mounter } from "../mount/mounter.ts";
 import { type FileId, statTarget, type TargetStatus } from "../native/verbs.ts";
+import type { Options } from "../options/types.ts";
 import { type Entry, findEntry, scan } from "../release/catalog.ts";
-import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { type Context, openContext } from "../release/context.ts";
 import { withLock } from "../release/locks.ts";
 import { type Failed, forEachRelease } from "../release/many.ts";
 import { assertMountPoint, ensureMountPoint, LOCK_WAIT_MS, mounterFor, staleness } from "../release/mount-guards.ts";
@@ -29,10 +30,7 @@ export interface MountOutcome {
 	plan?: string[];
 }
 
-export interface MountOptions extends CommonOptions {
-	/** Mount by squashfuse: "auto" where nothing else can, "never", or "always". The settings' when absent, else "auto". */
-	fuse?: FuseUse | undefined;
-}
+export type MountOptions = Options<"mount">;
 
 /**
  * What `await using` unmounts at the end of its block, if this very call mounted it: what was mounted before stays.

@@ -7,8 +7,9 @@
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { buildName, LINK_KEY, releasePaths } from "../layout.ts";
+import type { Options } from "../options/types.ts";
 import { findBuilds, isCalled } from "../release/builds.ts";
-import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { type Context, openContext } from "../release/context.ts";
 import { isOwnLink } from "../release/link.ts";
 import { removeLeftovers, withLock } from "../release/locks.ts";
 import { LOCK_WAIT_MS } from "../release/mount-guards.ts";
@@ -16,11 +17,7 @@ import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
 
-export interface SelectOptions extends CommonOptions {
-	variant?: string | undefined;
-	/** Move the link only where it is absent, dangling, or ksquash's own. */
-	onlyOwn?: boolean | undefined;
-}
+export type SelectOptions = Options<"select">;
 
 export interface SelectResult {
 	release: string;

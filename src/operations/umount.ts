@@ -7,20 +7,16 @@
 import { KsquashError } from "../errors.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import { type FileId, statTarget, type TargetStatus } from "../native/verbs.ts";
+import type { Options } from "../options/types.ts";
 import { findEntry, scan, withoutImage } from "../release/catalog.ts";
-import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { type Context, openContext } from "../release/context.ts";
 import { withLock } from "../release/locks.ts";
 import { type Failed, forEachRelease } from "../release/many.ts";
 import { assertNotLastCopy, assertUnused, LOCK_WAIT_MS, mounterFor, ownMount } from "../release/mount-guards.ts";
 import { releasesWithoutAddon, umountWithoutAddon } from "../release/without-addon.ts";
 import { lstatIfExists } from "../system/files.ts";
 
-export interface UmountOptions extends CommonOptions {
-	/** Detach it although it is busy: it lives on, unseen, until its last user ends. */
-	lazy?: boolean | undefined;
-	/** Also a mount whose image was deleted: it is the last copy. */
-	force?: boolean | undefined;
-}
+export type UmountOptions = Options<"umount">;
 
 export interface UmountOutcome {
 	release: string;

@@ -12,15 +12,13 @@ import { fileSha256, type Manifest } from "../image/manifest.ts";
 import { type ReleasePaths, releasePaths } from "../layout.ts";
 import { mountProblem } from "../mount/mounter.ts";
 import { listTree, type TreeList } from "../native/verbs.ts";
+import type { Options } from "../options/types.ts";
 import { type Entry, findEntry } from "../release/catalog.ts";
-import { type CommonOptions, type Context, openContext } from "../release/context.ts";
+import { type Context, openContext } from "../release/context.ts";
 import { attempt } from "../system/failure.ts";
 import { contentHash, diffLists } from "../system/list.ts";
 
-export interface VerifyOptions extends CommonOptions {
-	/** "full" when absent. Each depth contains those before it. */
-	depth?: "quick" | "full" | "deep" | undefined;
-}
+export type VerifyOptions = Options<"verify">;
 
 export interface VerifyResult {
 	release: string;

@@ -12,8 +12,9 @@ export const CONFIG_KINDS = "file (also .gz, .xz, vmlinuz, vmlinux), running, or
 
 export const configs = {
 	/**
-	 * User name or id. For root: the settings', else root; for others the directory's own, else the caller. pack takes it
-	 * with `adopt`.
+	 * configure and install: user name or id. For root: the settings', else root; for others the directory's own, else the
+	 * caller.
+	 * pack: with adopt: the user whose the build directory is.
 	 */
 	owner: {
 		kind: "owner",
@@ -23,7 +24,10 @@ export const configs = {
 		brief: "User who builds there",
 		default: "root",
 	},
-	/** Where the directory lies; beside the source when absent. A link stands there then. pack takes it with `adopt`. */
+	/**
+	 * configure and install: where the directory lies; beside the source when absent. A link stands there then.
+	 * pack: with adopt: the build directory.
+	 */
 	buildDir: {
 		kind: "text",
 		verbs: adopting,
@@ -110,7 +114,10 @@ export const configs = {
 		placeholder: "arg",
 		brief: "NAME=VALUE for make (may be given again)",
 	},
-	/** A second build directory of the same release: build-REL-VARIANT. pack takes it with `adopt`. */
+	/**
+	 * configure, install and select: a second build directory of the same release: build-REL-VARIANT.
+	 * pack: with adopt: the build directory is this release's second one, by this name.
+	 */
 	variant: {
 		kind: "text",
 		verbs: [...adopting, "select"],
@@ -118,7 +125,10 @@ export const configs = {
 		placeholder: "name",
 		brief: "A second build directory: build-REL-NAME",
 	},
-	/** ARCH= of make; the machine's own when absent. */
+	/**
+	 * configure and install: ARCH= of make; the machine's own when absent.
+	 * configSources: ARCH= of the build; the machine's own when absent.
+	 */
 	arch: {
 		kind: "text",
 		verbs: [...building, "configSources"],

@@ -28,7 +28,10 @@ export const machine = {
 		verbs: ["bootEnable"],
 		brief: "Init system (found by itself)",
 	},
-	/** CATEGORY/NAME, or a pattern as sys-kernel/*-sources; sys-kernel/gentoo-sources when absent. */
+	/**
+	 * portageInstall: CATEGORY/NAME, or a pattern as sys-kernel/*-sources; sys-kernel/gentoo-sources when absent.
+	 * portageUninstall: CATEGORY/NAME, or a pattern as sys-kernel/*-sources; all that have the hook when absent.
+	 */
 	packages: {
 		kind: "texts",
 		verbs: ["portageInstall", "portageUninstall"],

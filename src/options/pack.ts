@@ -9,8 +9,8 @@ const packing = ["install", "pack"] as const;
 
 export const pack = {
 	/**
-	 * pack and install: the release, instead of what the source says. configExplain: REL or REL-VARIANT; the selected release
-	 * when absent.
+	 * pack and install: the release; what the source says when absent.
+	 * configExplain: REL or REL-VARIANT; the selected release when absent.
 	 */
 	release: {
 		kind: "text",
@@ -93,7 +93,7 @@ export const pack = {
 	},
 	/**
 	 * pack and install: let a tree go although links below /lib/modules lead into it that will not work any more.
-	 * umount: also a mount whose image was deleted: it is the last copy.
+	 * umount and umountAll: also a mount whose image was deleted: it is the last copy.
 	 * remove: also the running kernel's release, an image that has no manifest of ours, and a last copy.
 	 */
 	force: {

@@ -2,22 +2,9 @@
  * The shape of an entry of the table of options, and the types that follow from the table.
  */
 
+import type { ProgressEvent } from "./progress.ts";
 import type { table } from "./table.ts";
 import type { CommandVerb, Verb } from "./verbs.ts";
-
-export interface ProgressEvent {
-	/** The step's short name: "pack", "verify", "mount", … */
-	step: string;
-	/** What it is about, for a person. */
-	label: string;
-	state: "start" | "running" | "done" | "failed";
-	/** Amount done, and in all where that is known. */
-	done?: number;
-	total?: number;
-	unit?: "bytes" | "entries";
-	/** With "done": what came of it. */
-	result?: string;
-}
 
 /** The type of an option's value, by its kind. A size is in bytes. */
 export interface Values {

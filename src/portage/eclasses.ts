@@ -1,9 +1,9 @@
 /** What is known of the eclasses that a package inherits: saved with it, in the metadata cache, or in its ebuilds. */
 
 import { join } from "node:path";
+import { resolveInRoot } from "../native/verbs.ts";
 import { attempt } from "../system/failure.ts";
 import { readIfExists } from "../system/files.ts";
-import { resolveInRoot } from "../native/verbs.ts";
 import { listDirectory } from "./packages.ts";
 
 /** The eclass of all kernel sources. */

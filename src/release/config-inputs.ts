@@ -15,6 +15,7 @@ import type { Fragment } from "../kconfig/merge.ts";
 import { readConfigFile } from "../kconfig/read.ts";
 import { findingLine, localVersionFragment, settingsFragment } from "../kconfig/set-option.ts";
 import { buildName, type Layout } from "../layout.ts";
+import type { Options } from "../options/types.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { hasCode } from "../system/files.ts";
@@ -22,12 +23,7 @@ import { assertRelease } from "../system/names.ts";
 import { type Build, findAllBuilds, findBuilds, isCalled } from "./builds.ts";
 import type { Context } from "./context.ts";
 
-export interface FragmentOptions {
-	/** Config fragments, merged in this order after those of the machine. */
-	fragments?: readonly string[] | undefined;
-	/** Settings after the last fragment, e.g. "SQUASHFS=y". */
-	set?: readonly string[] | undefined;
-}
+export type FragmentOptions = Pick<Options<"configure">, "fragments" | "set">;
 
 /** The user's: files, then settings. Throws ERR_KSQUASH_NO_INPUT, ERR_KSQUASH_CONFIG_FILE, ERR_KSQUASH_USAGE. */
 export async function userFragments(
@@ -40,7 +36,7 @@ export async function userFragments(
 /** Those of the machine first (/etc/kernel/config.d/*.config, then the settings'), then the user's. */
 export async function allFragments(
 	context: Context,
-	options: FragmentOptions & { localVersion?: string | undefined },
+	options: Pick<Options<"configure">, "fragments" | "set" | "localVersion">,
 ): Promise<Fragment[]> {
 	const { layout, settings } = context;
 	const directory = await namesIn(layout.fragmentDir);

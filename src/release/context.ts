@@ -15,7 +15,7 @@ import type { Verb } from "../options/verbs.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { attempt, failure } from "../system/failure.ts";
 
-export type { ProgressEvent } from "../options/types.ts";
+export type { ProgressEvent } from "../options/progress.ts";
 
 /** What every verb takes. */
 export type CommonOptions = Options<"status">;

@@ -9,13 +9,14 @@ import { auditConfig, missed } from "../../kconfig/audit.ts";
 import { type Miss, whyMissed } from "../../kconfig/explain/reasons.ts";
 import { type Asked, mergeConfigs } from "../../kconfig/merge.ts";
 import { canMountOwnSource, type OwnSource } from "../../kconfig/squashfs-support.ts";
+import type { Options } from "../../options/types.ts";
 import { findEntry } from "../../release/catalog.ts";
 import { type FragmentOptions, reportLost, userFragments } from "../../release/config-inputs.ts";
-import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
+import { type Context, openContext } from "../../release/context.ts";
 import { openRelease } from "./release.ts";
 
 /** Fragments and settings take the place of what the last configure was given. */
-export interface CheckOptions extends CommonOptions, FragmentOptions {}
+export type CheckOptions = Options<"configCheck">;
 
 export type { Miss } from "../../kconfig/explain/reasons.ts";
 

@@ -5,6 +5,7 @@
  */
 
 import { type Change, diffConfigs, fragmentBetween } from "../../kconfig/diff.ts";
+import type { Options } from "../../options/types.ts";
 import { reportLost } from "../../release/config-inputs.ts";
 import { type CommonOptions, openContext } from "../../release/context.ts";
 import { openConfig } from "./named-config.ts";
@@ -34,10 +35,7 @@ export async function configDiff(a: string, b: string, options: CommonOptions = 
 	};
 }
 
-export interface ShowOptions extends CommonOptions {
-	/** Which config: a file, "running" (the default), or "build:REL". */
-	from?: string | undefined;
-}
+export type ShowOptions = Options<"configShow">;
 
 export interface ConfigShow {
 	from: string;

@@ -10,22 +10,16 @@ import { type Explanation, explainSymbol } from "../../kconfig/explain/explain.t
 import { configValues } from "../../kconfig/explain/values.ts";
 import { mergeConfigs } from "../../kconfig/merge.ts";
 import { buildName } from "../../layout.ts";
+import type { Options } from "../../options/types.ts";
 import { reportLost } from "../../release/config-inputs.ts";
-import { type CommonOptions, openContext } from "../../release/context.ts";
+import { openContext } from "../../release/context.ts";
 import { shellWord } from "../../system/command-line.ts";
 import { openConfig } from "./named-config.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
 
 export type { Explanation } from "../../kconfig/explain/explain.ts";
 
-export interface ExplainOptions extends CommonOptions {
-	/** REL or REL-VARIANT; the selected release when absent. */
-	release?: string | undefined;
-	/** Whose values: a file, "running", or "build:REL"; the release's own .config when absent. */
-	config?: string | undefined;
-	/** Let `conf` try the lines, where there are some, in a directory that is removed again. */
-	prove?: boolean | undefined;
-}
+export type ExplainOptions = Options<"configExplain">;
 
 export interface ConfigExplanation extends Explanation {
 	release: string;

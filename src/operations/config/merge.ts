@@ -11,8 +11,9 @@ import { KsquashError } from "../../errors.ts";
 import type { Finding } from "../../kconfig/config.ts";
 import { type MergeReport, mergeConfigs } from "../../kconfig/merge.ts";
 import { findingLine } from "../../kconfig/set-option.ts";
+import type { Options } from "../../options/types.ts";
 import { reportLost, strictError, userFragments } from "../../release/config-inputs.ts";
-import { type CommonOptions, openContext } from "../../release/context.ts";
+import { openContext } from "../../release/context.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readIfExists, writeFileAtomic } from "../../system/files.ts";
 import { readNamed } from "./named-config.ts";
@@ -20,16 +21,7 @@ import { readNamed } from "./named-config.ts";
 export type { Finding } from "../../kconfig/config.ts";
 export type { MergeReport } from "../../kconfig/merge.ts";
 
-export interface ConfigMergeOptions extends CommonOptions {
-	/** Where the result goes; only returned when absent. What was there becomes FILE.old. */
-	output?: string | undefined;
-	/** Settings after the last fragment, e.g. "SQUASHFS=y". */
-	set?: readonly string[] | undefined;
-	/** Fail when `conf` would lose a line, or a fragment gives a symbol another value (merge_config.sh -s). */
-	strict?: boolean | undefined;
-	/** A y stays y where a fragment says m (merge_config.sh -y). */
-	keepBuiltin?: boolean | undefined;
-}
+export type ConfigMergeOptions = Options<"configMerge">;
 
 export interface ConfigMergeResult {
 	/** The merged config. */

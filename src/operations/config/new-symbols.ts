@@ -8,14 +8,12 @@
 import { KsquashError } from "../../errors.ts";
 import { place } from "../../kconfig/explain/reasons.ts";
 import { isChangeable } from "../../kconfig/explain/values.ts";
-import { type CommonOptions, openContext } from "../../release/context.ts";
+import type { Options } from "../../options/types.ts";
+import { openContext } from "../../release/context.ts";
 import { type NamedConfig, openConfig } from "./named-config.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
 
-export interface NewOptions extends CommonOptions {
-	/** Compared with this: a file, "running", or "build:REL"; what the configure began with when absent. */
-	base?: string | undefined;
-}
+export type NewOptions = Options<"configNew">;
 
 export interface NewSymbol {
 	symbol: string;

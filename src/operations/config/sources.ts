@@ -8,16 +8,14 @@ import { join } from "node:path";
 import { findBase } from "../../kconfig/base-config.ts";
 import { listSources, packagedConfigs, type SourceEntry, systemSources } from "../../kconfig/config-locations.ts";
 import { buildName } from "../../layout.ts";
+import type { Options } from "../../options/types.ts";
 import { buildConfigs } from "../../release/config-inputs.ts";
-import { type CommonOptions, openContext } from "../../release/context.ts";
+import { openContext } from "../../release/context.ts";
 import { assertRelease } from "../../system/names.ts";
 
 export type { SourceEntry } from "../../kconfig/config-locations.ts";
 
-export interface SourcesOptions extends CommonOptions {
-	/** ARCH= of the build; the machine's own when absent. */
-	arch?: string | undefined;
-}
+export type SourcesOptions = Options<"configSources">;
 
 export interface ConfigSources {
 	/** In the order in which a base is looked for. */

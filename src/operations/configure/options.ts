@@ -7,32 +7,13 @@ import { assertBuildTools, assertMakeWords } from "../../build/kbuild.ts";
 import { parseConfig } from "../../kconfig/config.ts";
 import type { Fragment } from "../../kconfig/merge.ts";
 import { readConfigFile } from "../../kconfig/read.ts";
-import { allFragments, type FragmentOptions, findingsOf, namedBase, refuseLost } from "../../release/config-inputs.ts";
-import type { CommonOptions, Context } from "../../release/context.ts";
+import type { Options } from "../../options/types.ts";
+import { allFragments, findingsOf, namedBase, refuseLost } from "../../release/config-inputs.ts";
+import type { Context } from "../../release/context.ts";
 import { assertRelease } from "../../system/names.ts";
 
 /** Fragments are merged after those of /etc/kernel/config.d and of the settings. */
-export interface ConfigureOptions extends CommonOptions, FragmentOptions {
-	/** User name or id. For root: the settings', else root; for others the directory's own, else the caller. */
-	owner?: string | number | undefined;
-	/** Where the directory lies; beside the source when absent. A link stands there then. */
-	buildDir?: string | undefined;
-	/** A second build directory of the same release: build-REL-VARIANT. */
-	variant?: string | undefined;
-	/** "running", "build:REL", "defconfig", "NAME_defconfig", or a file. */
-	base?: string | undefined;
-	/** Fail where `conf` would lose a line, instead of a warning. */
-	strict?: boolean | undefined;
-	/** What becomes of the base's LOCALVERSION: "keep" (the default), "drop", or the text to set, e.g. "-mine". */
-	localVersion?: string | undefined;
-	/** Also run modules_prepare: modules from elsewhere (DKMS, nvidia, zfs) need what it makes. */
-	modulesPrepare?: boolean | undefined;
-	/** ARCH= and CROSS_COMPILE= of make. */
-	arch?: string | undefined;
-	cross?: string | undefined;
-	/** NAME=VALUE for make, e.g. "CC=clang". */
-	makeArgs?: readonly string[] | undefined;
-}
+export type ConfigureOptions = Options<"configure">;
 
 export interface ConfigureResult {
 	release: string;

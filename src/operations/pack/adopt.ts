@@ -16,6 +16,7 @@ import { findOwner, type Owner } from "../../build/ownership.ts";
 import { KsquashError } from "../../errors.ts";
 import { buildKey, buildName, type ReleasePaths } from "../../layout.ts";
 import type { NativePath } from "../../native/verbs.ts";
+import type { Options } from "../../options/types.ts";
 import { defaultOwner, followLink } from "../../release/builds.ts";
 import type { Context } from "../../release/context.ts";
 import { withLock } from "../../release/locks.ts";
@@ -24,15 +25,7 @@ import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
 
-export interface AdoptOptions {
-	/** Take a tree that was built in: its config and keys go to the build directory, generated files stay out. */
-	adopt?: boolean | undefined;
-	/** With adopt: the build directory, and the user whose it is. */
-	buildDir?: string | undefined;
-	/** With adopt: the build directory is this release's second one, by this name. */
-	variant?: string | undefined;
-	owner?: string | number | undefined;
-}
+export type AdoptOptions = Pick<Options<"pack">, "adopt" | "buildDir" | "variant" | "owner">;
 
 export interface Adoption extends BuiltTree {
 	/** All that stays out of the image. */

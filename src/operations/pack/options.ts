@@ -8,48 +8,16 @@ import { statfs } from "node:fs/promises";
 import { KsquashError } from "../../errors.ts";
 import {
 	type Compression,
-	type Compressor,
-	type FormatName,
 	type ImageFormat,
 	type ImageTools,
 	type PresetName,
 	WORST_RATIO,
 } from "../../image/format.ts";
-import type { CommonOptions, Context } from "../../release/context.ts";
-import type { AdoptOptions } from "./adopt.ts";
-import type { SourceOptions } from "./source.ts";
-import type { TrustOptions } from "./trust.ts";
+import type { Options } from "../../options/types.ts";
+import type { Context } from "../../release/context.ts";
 import type { ImageOptions } from "./write.ts";
 
-export interface PackOptions extends CommonOptions, SourceOptions, TrustOptions, AdoptOptions {
-	/** "squashfs" when absent. The image's name stays the same: its superblock tells. */
-	format?: FormatName | undefined;
-	/** "balanced" unless the settings say otherwise. */
-	preset?: PresetName | undefined;
-	/** Instead of the preset's compressor. */
-	compressor?: Compressor | undefined;
-	/** Bytes: a power of two from 4096 to 1048576. */
-	blockSize?: number | undefined;
-	/** Patches (diff -u, git format-patch; also compressed) to apply in this order, in a scratch directory. */
-	patches?: readonly string[] | undefined;
-	/** Further mksquashfs options, passed through. */
-	toolOptions?: readonly string[] | undefined;
-	/** Pack although the release has an image of other content; the old one stays until the new one is safe. */
-	replace?: boolean | undefined;
-	/** Let a tree go although links below /lib/modules lead into it that will not work any more. */
-	force?: boolean | undefined;
-	/** The image will be mounted here, also below another root: refuse a compressor that the running kernel lacks. */
-	mounts?: boolean | undefined;
-	/** Processors. */
-	jobs?: number | undefined;
-	/**
-	 * Bytes of memory for mksquashfs. When absent a quarter of what is free, 1 GiB at most; where less than 1 GiB is free
-	 * a sixteenth of it, 16 MiB at least.
-	 */
-	memory?: number | undefined;
-	/** mksquashfs and the decompressor give way to everything else that runs. */
-	nice?: boolean | undefined;
-}
+export type PackOptions = Options<"pack">;
 
 export interface ResolvedOptions extends ImageOptions {
 	preset: PresetName | "custom";

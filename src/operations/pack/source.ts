@@ -10,6 +10,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { type Layout, releaseAt, releaseOfAside, releasePaths } from "../../layout.ts";
 import { statTarget } from "../../native/verbs.ts";
+import type { Options } from "../../options/types.ts";
 import { inspectTarball, type Tarball } from "../../source/tarball.ts";
 import { type KernelTree, readTree } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
@@ -30,12 +31,7 @@ export type Source =
 	/** The place of a release whose tree was packed before: an empty directory, or its mount. */
 	| { kind: "packed"; release: string };
 
-export interface SourceOptions {
-	release?: string | undefined;
-	keepSource?: boolean | undefined;
-	replaceSource?: boolean | undefined;
-	adopt?: boolean | undefined;
-}
+export type SourceOptions = Pick<Options<"pack">, "release" | "keepSource" | "replaceSource" | "adopt">;
 
 export async function openSource(layout: Layout, given: string, options: SourceOptions): Promise<Source> {
 	assertPath(given, "the source");

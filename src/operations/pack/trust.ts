@@ -9,19 +9,13 @@ import { access, constants } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
+import type { Options } from "../../options/types.ts";
 import { missingProgram, which } from "../../process/run.ts";
 import type { SignatureFiles } from "../../source/signature.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists } from "../../system/files.ts";
 
-export interface TrustOptions {
-	/** Hex sha256 that the tarball must have. */
-	sha256?: string | undefined;
-	/** A detached signature of the tarball, or of the tar in it (kernel.org). */
-	signature?: string | undefined;
-	/** The keys that are trusted to sign; the user's own when absent. */
-	keyring?: string | undefined;
-}
+export type TrustOptions = Pick<Options<"pack">, "sha256" | "signature" | "keyring">;
 
 export interface Trust {
 	sha256?: string;

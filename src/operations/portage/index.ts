@@ -8,6 +8,7 @@
 import { lstat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KsquashError } from "../../errors.ts";
+import type { Options } from "../../options/types.ts";
 import { splitFile, withBlock } from "../../portage/block.ts";
 import { sortByEclass } from "../../portage/eclasses.ts";
 import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../../portage/hooks.ts";
@@ -24,15 +25,8 @@ export type { PortageStatus } from "../../portage/hooks.ts";
 
 const LOCK = "portage";
 
-export interface PortageOptions extends CommonOptions {
-	/**
-	 * CATEGORY/NAME, or a pattern as sys-kernel/*-sources; sys-kernel/gentoo-sources when absent. For install, those that
-	 * do not inherit kernel-2 are left out, with a warning.
-	 */
-	packages?: readonly string[] | undefined;
-	/** Take out hook functions that pack and delete by themselves (a copy of the file is kept), and take over what they left. */
-	migrate?: boolean | undefined;
-}
+export type PortageOptions = Options<"portageInstall">;
+export type PortageUninstallOptions = Options<"portageUninstall">;
 
 export interface PortageChange {
 	/** What was done (with dryRun: what would be), one sentence each; empty when there was nothing to do. */
@@ -63,7 +57,7 @@ export async function portageInstall(options: PortageOptions = {}): Promise<Port
 }
 
 /** Takes the block out of every file, or of those of `packages`; a file that had nothing else goes. */
-export async function portageUninstall(options: PortageOptions = {}): Promise<PortageChange> {
+export async function portageUninstall(options: PortageUninstallOptions = {}): Promise<PortageChange> {
 	const context = await openContext("portageUninstall", options);
 	assertRoot();
 	return await withLock(context, LOCK, async () => {

@@ -10,9 +10,10 @@ import { join } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import { buildKey, buildName, LINK_KEY, releasePaths } from "../../layout.ts";
 import { statTarget } from "../../native/verbs.ts";
+import type { Options } from "../../options/types.ts";
 import { keep } from "../../release/backup.ts";
 import { findBuilds } from "../../release/builds.ts";
-import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
+import { type Context, openContext } from "../../release/context.ts";
 import { assertNotNeeded, finishReplacement } from "../../release/displaced-tree.ts";
 import { unselect } from "../../release/link.ts";
 import { removeLeftovers, withLock } from "../../release/locks.ts";
@@ -23,12 +24,7 @@ import { withLinks } from "./links.ts";
 import { planOf } from "./plan.ts";
 import { NOT_OURS, type Survey, survey } from "./survey.ts";
 
-export interface RemoveOptions extends CommonOptions {
-	/** Also the running kernel's release, an image that has no manifest of ours, and a last copy. */
-	force?: boolean | undefined;
-	/** Remove files in the build directory, too, that Kbuild did not make. */
-	purge?: boolean | undefined;
-}
+export type RemoveOptions = Options<"remove">;
 
 export interface RemoveResult {
 	release: string;
