@@ -63,3 +63,4 @@ export { type UninstallResult, uninstall } from "./operations/uninstall.ts";
 export { type VerifyOptions, type VerifyResult, verify } from "./operations/verify.ts";
 export type { CommonOptions, ProgressEvent } from "./release/context.ts";
 export type { Failed } from "./release/many.ts";
+export type { Call } from "./text.ts";

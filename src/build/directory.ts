@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../system/files.ts";
+import { option, text } from "../text.ts";
 import { isTemporary, makeOwned, readOwned, writeOwned } from "./files.ts";
 import { GNUMAKEFILE, gnuMakefile } from "./gnumakefile.ts";
 import { assertAncestors, assertCanActAs, assertOwned, type Owner } from "./ownership.ts";
@@ -109,7 +110,7 @@ function assertApart(path: string, source: string): void {
 	const [build, tree] = [`${path}/`, `${source}/`];
 	if (!build.startsWith(tree) && !tree.startsWith(build)) return;
 	throw new KsquashError("ERR_KSQUASH_USAGE", `the build directory ${path} and the source ${source} overlap`, {
-		hint: "name a build directory beside the source with --build-dir",
+		hint: text`name a build directory beside the source with ${option("buildDir")}`,
 	});
 }
 

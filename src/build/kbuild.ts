@@ -11,6 +11,7 @@ import { KsquashError } from "../errors.ts";
 import { missingProgram } from "../process/programs.ts";
 import { cleanEnvironment, run, which } from "../process/run.ts";
 import { toolFailure } from "../system/failure.ts";
+import { blank, call, text } from "../text.ts";
 import { assertCanActAs, assertOwned, type Owner } from "./ownership.ts";
 import { assertBuildablePath, assertExecutable } from "./paths.ts";
 
@@ -164,7 +165,7 @@ async function assertSource(source: string): Promise<void> {
 	if (await exists(join(source, "Makefile"))) return;
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no kernel source at ${source}`, {
 		path: source,
-		hint: "mount its image first: ksquash mount RELEASE",
+		hint: text`mount its image first: ${call("mount", blank("RELEASE"))}`,
 	});
 }
 

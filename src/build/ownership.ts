@@ -12,6 +12,7 @@ import { foreignEntries } from "../native/verbs.ts";
 import { type Identity, run } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists } from "../system/files.ts";
+import { option, text } from "../text.ts";
 
 export interface Owner extends Identity {
 	/** The user's name, or the number where there is none. */
@@ -72,7 +73,7 @@ export async function assertAncestors(path: string, owner: Owner): Promise<void>
 				`${path} could be swapped for another directory: ${above} ${why}`,
 				{
 					path: above,
-					hint: `make it safe (chown root ${above}; chmod go-w ${above}), or name another place with --build-dir`,
+					hint: text`make it safe (chown root ${above}; chmod go-w ${above}), or name another place with ${option("buildDir")}`,
 				},
 			);
 		}

@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { KsquashError } from "../errors.ts";
+import { option, text } from "../text.ts";
 import { readOwned, writeOwned } from "./files.ts";
 import type { Owner } from "./ownership.ts";
 
@@ -67,7 +68,7 @@ export async function readStamp(directory: string, owner: Owner): Promise<StampS
 	if (isRecord(value) && typeof value.version === "number" && value.version > VERSION) {
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${directory} was made by a newer ksquash`, {
 			path: directory,
-			hint: "use that ksquash, or name another place with --build-dir",
+			hint: text`use that ksquash, or name another place with ${option("buildDir")}`,
 		});
 	}
 	return isStamp(value) ? { stamp: value } : { stamp: undefined, damaged: `${STAMP} lacks what it must say` };

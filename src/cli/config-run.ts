@@ -9,6 +9,7 @@ import { type CliContext, one } from "./context.ts";
 import { optionsFrom } from "./flags.ts";
 import * as report from "./render/config-report.ts";
 import { asText } from "./render/text.ts";
+import { commandWords } from "./render/words.ts";
 
 /** Of diff(1): scripts look at these. */
 const DIFFERENT = 1;
@@ -64,8 +65,10 @@ export async function check(this: CliContext, flags: Flags<"configCheck">, ...na
 }
 
 export async function explain(this: CliContext, flags: Flags<"configExplain">, symbol: string): Promise<void> {
-	const work = async (options: ops.CommonOptions): Promise<ops.ConfigExplanation> =>
-		await ops.configExplain(symbol, { ...optionsFrom("configExplain", flags), ...options });
+	const work = async (options: ops.CommonOptions): Promise<report.Explained> => {
+		const result = await ops.configExplain(symbol, { ...optionsFrom("configExplain", flags), ...options });
+		return { ...result, configure: commandWords(result.configure) };
+	};
 	await one(this, flags, work, report.explainReport);
 }
 

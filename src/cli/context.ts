@@ -9,8 +9,10 @@ import { Exit, KsquashError } from "../errors.ts";
 import type { CommonOptions, Failed } from "../index.ts";
 import { ksquashCommand } from "../system/command-line.ts";
 import { failure } from "../system/failure.ts";
+import { withWords } from "../text.ts";
 import type { CommonFlags } from "./flags.ts";
 import { asText, errorJson, errorLines } from "./render/text.ts";
+import { cliWords } from "./render/words.ts";
 import { Terminal } from "./terminal.ts";
 
 export interface CliContext extends CommandContext {
@@ -54,7 +56,7 @@ function watched(context: CliContext, flags: CommonFlags & { dryRun?: boolean })
 		},
 	};
 	return {
-		options,
+		options: withWords(options, cliWords),
 		warnings,
 		lasting,
 		close: () => terminal.close(),

@@ -142,7 +142,7 @@ function refusedOptions(error: unknown, { extra }: WriteRequest): KsquashError |
 	);
 	if (said === undefined) return undefined;
 	return new KsquashError("ERR_KSQUASH_USAGE", `mksquashfs refuses ${extra.join(" ")}: ${said.replace(/^\S*: /, "")}`, {
-		hint: "mksquashfs -help lists its options; those for ksquash itself stand before the --",
+		hint: "mksquashfs -help lists its options; those of ksquash itself are not among them",
 		cause: error,
 	});
 }

@@ -6,6 +6,7 @@
  */
 
 import { KsquashError } from "../errors.ts";
+import { blank, option, text as said } from "../text.ts";
 import { configArch, kernelArch } from "./arch.ts";
 import { parseConfig } from "./config.ts";
 import { isThere, runningPlaces, type Sources, systemSources } from "./config-locations.ts";
@@ -104,7 +105,7 @@ async function explicitBase(
 		if (found !== undefined) return { ...found, why: `${found.why}, as asked for` };
 		throw new KsquashError("ERR_KSQUASH_NO_INPUT", `no config of the running kernel ${sources.release} was found`, {
 			notes: passedOver,
-			hint: "name a file with --base FILE, or take --base defconfig",
+			hint: said`name a file with ${option("base", blank("FILE"))}, or take ${option("base", "defconfig")}`,
 		});
 	}
 	const { path } = explicit;
@@ -119,11 +120,12 @@ async function explicitBase(
 function ownBase(kind: "tree" | "existing", { path, text }: GivenConfig, target: string): Origin {
 	const arch = otherArch(text, path, target);
 	if (arch !== undefined) {
-		const own = `--arch ${arch} builds for it (--cross names the compiler)`;
-		const other = "give the other architecture a build directory of its own with --variant NAME";
+		const own = said`${option("arch", arch)} builds for it (${option("cross")} names the compiler)`;
+		const variant = option("variant", blank("NAME"));
+		const other = said`give the other architecture a build directory of its own with ${variant}`;
 		throw new KsquashError("ERR_KSQUASH_KCONFIG", `${path} is a config for ${arch}, and this build is for ${target}`, {
 			path,
-			hint: `${kind === "tree" ? own : other}, or name a base with --base`,
+			hint: said`${kind === "tree" ? own : other}, or name a base with ${option("base")}`,
 		});
 	}
 	const what = kind === "tree" ? "it is what the tree was built with" : "it is what this build directory has";

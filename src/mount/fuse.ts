@@ -14,6 +14,7 @@ import { type FileId, holders, inspectImage, statTarget, type TargetStatus } fro
 import { missingProgram, run, which } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory } from "../system/files.ts";
+import { blank, call, option, type Text, text } from "../text.ts";
 import { busy } from "./direct.ts";
 import type { Mounted, Mounter } from "./mounter.ts";
 
@@ -119,16 +120,17 @@ async function serve(doing: string, image: string, target: string, file: FileId)
 	const [code, hint] = reasons.find(([pattern]) => pattern.test(said))?.slice(1) ?? ["ERR_KSQUASH_TOOL_FAILED"];
 	throw new KsquashError(code as "ERR_KSQUASH_TOOL_FAILED", `cannot ${doing}: ${said}`, {
 		path: target,
-		...(hint === undefined ? {} : { hint: hint as string }),
+		...(hint === undefined ? {} : { hint: hint as string | Text }),
 	});
 }
 
-const byHelper = "ksquash helper install --user USER, as root, lets a user mount by the kernel";
+const install = call("helperInstall", undefined, { users: [blank("USER")] });
+const byHelper = text`${install}, as root, lets a user mount by the kernel`;
 const reasons = [
 	[
 		/no write access to mountpoint|not owned by user/,
 		"ERR_KSQUASH_PRIVILEGE",
-		`FUSE mounts for a user on directories of their own only (--root); ${byHelper}`,
+		text`FUSE mounts for a user on directories of their own only (${option("root")}); ${byHelper}`,
 	],
 	[/compression|This doesn't look like/, "ERR_KSQUASH_IMAGE"],
 	[/\/dev\/fuse|permitted|denied|username/, "ERR_KSQUASH_PRIVILEGE", byHelper],

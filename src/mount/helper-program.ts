@@ -18,6 +18,7 @@ import {
 	writeFileAtomic,
 } from "../system/files.ts";
 import { ownPackage } from "../system/package.ts";
+import { call, type Text, text } from "../text.ts";
 
 /** CAP_DAC_READ_SEARCH opens loop devices, CAP_SYS_ADMIN mounts. capabilities(7). */
 const CAPABILITIES = 2 ** 2 + 2 ** 21;
@@ -48,14 +49,15 @@ export async function installedHelper(path: string): Promise<InstalledHelper | u
 }
 
 /** A warning for who runs with privilege: another helper than this package's is on this system. Undefined: none. */
-export async function otherHelper(place: { root: string; helper: string }): Promise<string | undefined> {
+export async function otherHelper(place: { root: string; helper: string }): Promise<Text | undefined> {
 	const path = place.helper;
 	const installed = place.root === "/" ? await readIfExists(path) : undefined;
 	const [source] = installed === undefined ? [] : await packagedPaths();
 	const own = source === undefined ? undefined : await readIfExists(source);
 	if (installed === undefined || own === undefined || installed.equals(own)) return undefined;
 	const sum = sha256(installed).slice(0, 16);
-	return `${path} is not this package's (sha256 ${sum}…): run ksquash helper install or ksquash boot enable again`;
+	const [helper, boot] = [call("helperInstall"), call("bootEnable")];
+	return text`${path} is not this package's (sha256 ${sum}…): run ${helper} or ${boot} again`;
 }
 
 /** Puts the package's executable there. Throws ERR_KSQUASH_NATIVE where the package has none. */

@@ -10,6 +10,7 @@ import { basename } from "node:path";
 import { type ErrorCode, Exit, KsquashError } from "../errors.ts";
 import type { FileId } from "../native/verbs.ts";
 import { type Identity, run } from "../process/run.ts";
+import { call, type Text, text } from "../text.ts";
 import type { Mounted, Mounter } from "./mounter.ts";
 
 /** What `ksquash-helper --json` answers, as far as it is there. */
@@ -33,16 +34,14 @@ export interface HelperAnswer {
 
 const LOG = "what stands in the way is in the system's log (journalctl -t ksquash-helper, /var/log/auth.log)";
 
-const codes: Readonly<Record<number, readonly [ErrorCode, string?]>> = {
+const status = call("helperStatus");
+const codes: Readonly<Record<number, readonly [ErrorCode, (string | Text)?]>> = {
 	[Exit.data]: ["ERR_KSQUASH_IMAGE"],
-	[Exit.noInput]: ["ERR_KSQUASH_PRIVILEGE", `ksquash helper status says what is permitted; ${LOG}`],
+	[Exit.noInput]: ["ERR_KSQUASH_PRIVILEGE", text`${status} says what is permitted; ${LOG}`],
 	[Exit.unavailable]: ["ERR_KSQUASH_KERNEL"],
 	[Exit.cannotCreate]: ["ERR_KSQUASH_OCCUPIED"],
 	[Exit.busy]: ["ERR_KSQUASH_BUSY"],
-	[Exit.noPermission]: [
-		"ERR_KSQUASH_PRIVILEGE",
-		"run it as root; ksquash helper status says why the helper cannot work",
-	],
+	[Exit.noPermission]: ["ERR_KSQUASH_PRIVILEGE", text`run it as root; ${status} says why the helper cannot work`],
 };
 
 export class HelperMounter implements Mounter {
@@ -83,7 +82,7 @@ export class HelperMounter implements Mounter {
 	}
 
 	/** One status is a bad image's and a bad policy's: without a name it speaks of the policy alone. */
-	async #meaning({ status }: HelperAnswer): Promise<readonly [ErrorCode, string?]> {
+	async #meaning({ status }: HelperAnswer): Promise<readonly [ErrorCode, (string | Text)?]> {
 		const general = status === Exit.data ? await askHelper<HelperAnswer>(this.#program, ["status"]) : undefined;
 		if (general?.policy) return ["ERR_KSQUASH_SETTINGS", "mend what is named here, as root: docs/privileges.md"];
 		return codes[status] ?? ["ERR_KSQUASH_INTERNAL"];

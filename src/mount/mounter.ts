@@ -7,6 +7,7 @@
 import { KsquashError } from "../errors.ts";
 import type { FileId, MountResult, Probe } from "../native/verbs.ts";
 import { which } from "../process/run.ts";
+import { blank, call, type Text, text } from "../text.ts";
 import { DirectMounter } from "./direct.ts";
 import { FuseMounter, fuseProblem } from "./fuse.ts";
 import { HelperMounter, helperServes } from "./helper.ts";
@@ -35,7 +36,7 @@ export interface Choice {
 	place?: { root: string; helper: string };
 	/** "never" when absent. */
 	fuse?: FuseUse;
-	warn?: ((message: string) => void) | undefined;
+	warn?: ((message: string | Text) => void) | undefined;
 }
 
 /**
@@ -58,8 +59,8 @@ export async function chooseMounter(probe: Probe, { place, fuse = "never", warn 
 	throw problem;
 }
 
-const WAYS =
-	"run it as root; or, as root: ksquash helper install --user USER; or install squashfuse, for directories of your own";
+const install = call("helperInstall", undefined, { users: [blank("USER")] });
+const WAYS = text`run it as root; or, as root: ${install}; or install squashfuse, for directories of your own`;
 
 /** Why this process cannot mount here by the kernel; undefined when it can. */
 export function mountProblem(probe: Probe, format: "squashfs" | "erofs" = "squashfs"): KsquashError | undefined {
@@ -69,7 +70,7 @@ export function mountProblem(probe: Probe, format: "squashfs" | "erofs" = "squas
 /** All that keeps this process from mounting here by the kernel, in the order in which it is met. */
 export function mountProblems(probe: Probe, format: "squashfs" | "erofs" = "squashfs"): KsquashError[] {
 	const problems: KsquashError[] = [];
-	const add = (code: "ERR_KSQUASH_PRIVILEGE" | "ERR_KSQUASH_KERNEL", message: string, hint: string): void =>
+	const add = (code: "ERR_KSQUASH_PRIVILEGE" | "ERR_KSQUASH_KERNEL", message: string, hint: string | Text): void =>
 		void problems.push(new KsquashError(code, message, { hint }));
 	if (!probe.capabilities.sysAdmin) {
 		add("ERR_KSQUASH_PRIVILEGE", "mounting needs CAP_SYS_ADMIN, which this process lacks", WAYS);

@@ -25,8 +25,8 @@ import { reloadInit } from "../release/boot-service.ts";
 import { scan } from "../release/catalog.ts";
 import { type CommonOptions, openContext } from "../release/context.ts";
 import { withLock } from "../release/locks.ts";
-import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
+import { blank, call, option, type Text, text } from "../text.ts";
 
 export type BootEnableOptions = Options<"bootEnable">;
 
@@ -59,8 +59,9 @@ export async function bootEnable(options: BootEnableOptions = {}): Promise<BootC
 	const { layout, dryRun } = context;
 	const init = options.init ?? (await detectInit(layout.root))?.init;
 	if (init === undefined) {
+		const status = call("bootStatus", undefined, { root: layout.root });
 		throw new KsquashError("ERR_KSQUASH_USAGE", "no init system was found that ksquash knows", {
-			hint: `name one with --init ${inits.join("|")}, or add the fstab lines that ${ksquashCommand("boot status", layout.root)} prints`,
+			hint: text`name one with ${option("init", blank(inits.join("|")))}, or add the fstab lines that ${status} prints`,
 		});
 	}
 	const change: BootChange = { did: [], dryRun, init };
@@ -104,22 +105,22 @@ export async function bootDisable(options: CommonOptions = {}): Promise<BootChan
 }
 
 export async function bootStatus(options: CommonOptions = {}): Promise<BootStatus> {
-	const { layout } = await openContext("bootStatus", options);
+	const { layout, say } = await openContext("bootStatus", options);
+	const enable = call("bootEnable", undefined, { root: layout.root });
 	const enabled = await enabledInits(layout.root);
 	const detected = await detectInit(layout.root);
-	const problems: string[] = [];
+	const problems: (string | Text)[] = [];
 	const notes = await oldFiles(layout.root);
 	const fstab = (await scan(layout)).map(({ paths, info }) =>
 		fstabLine(insideRoot(layout, paths.image), insideRoot(layout, paths.mountPoint), info?.format ?? "auto"),
 	);
-	if (enabled.length === 0) problems.push(`it is not enabled (${ksquashCommand("boot enable", layout.root)})`);
+	if (enabled.length === 0) problems.push(text`it is not enabled (${enable})`);
 	else {
 		if (!hasRule(await readPolicy(layout.policyFile), BOOT_RULE)) {
-			problems.push(`${layout.policyFile} has no [rule ${BOOT_RULE}] (${ksquashCommand("boot enable", layout.root)})`);
+			problems.push(text`${layout.policyFile} has no [rule ${BOOT_RULE}] (${enable})`);
 		}
 		const installed = await installedHelper(layout.helper);
-		if (installed === undefined)
-			problems.push(`${layout.helper} is missing (${ksquashCommand("boot enable", layout.root)})`);
+		if (installed === undefined) problems.push(text`${layout.helper} is missing (${enable})`);
 		else if (!installed.current) notes.push(`${layout.helper} is of another ksquash`);
 		const start = await startProblem(layout.root, enabled);
 		if (start !== undefined) problems.push(start);
@@ -128,7 +129,7 @@ export async function bootStatus(options: CommonOptions = {}): Promise<BootStatu
 		enabled,
 		...(detected ? { detected: detected.init } : {}),
 		ready: problems.length === 0,
-		problems,
+		problems: problems.map(say),
 		notes,
 		fstab,
 	};

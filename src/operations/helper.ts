@@ -23,6 +23,7 @@ import { type CommonOptions, type Context, openContext } from "../release/contex
 import { withLock } from "../release/locks.ts";
 import { attempt } from "../system/failure.ts";
 import { ownPackage } from "../system/package.ts";
+import { blank, call, option, text } from "../text.ts";
 
 export type HelperInstallOptions = Options<"helperInstall">;
 
@@ -60,7 +61,8 @@ export async function helperInstall(options: HelperInstallOptions): Promise<Help
 	const context = await openContext("helperInstall", options);
 	const { users = [], groups = [] } = options;
 	if (users.length + groups.length === 0) {
-		throw new KsquashError("ERR_KSQUASH_USAGE", "name who may mount: --user USER or --group GROUP");
+		const [user, group] = [option("users", blank("USER")), option("groups", blank("GROUP"))];
+		throw new KsquashError("ERR_KSQUASH_USAGE", text`name who may mount: ${user} or ${group}`);
 	}
 	assertRoot();
 	const owners = await Promise.all(users.map(async (user) => await findOwner(user)));
@@ -124,13 +126,15 @@ export async function helperUninstall(options: CommonOptions = {}): Promise<Help
 }
 
 export async function helperStatus(options: CommonOptions = {}): Promise<HelperStatus> {
-	const { layout } = await openContext("helperStatus", options);
+	const { layout, say } = await openContext("helperStatus", options);
 	const installed = await installedHelper(layout.helper);
 	const base = { program: layout.helper, policy: layout.policyFile, rules: [] };
-	if (installed === undefined) return { ...base, works: false, why: "it is not installed (ksquash helper install)" };
+	if (installed === undefined) {
+		return { ...base, works: false, why: say(text`it is not installed (${call("helperInstall")})`) };
+	}
 	if (layout.root !== "/") {
 		const version = installed.current ? { version: ownPackage().version } : {};
-		const why = "it is another system's, below --root";
+		const why = say(text`it is another system's, below ${option("root")}`);
 		return { ...base, installed: { ...installed, ...version }, works: false, why };
 	}
 	const report = await askHelper<SelfReport>(layout.helper, ["status"]);

@@ -12,13 +12,12 @@ import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { inspectImage, statTarget } from "../native/verbs.ts";
-import { pickOptions } from "../options/table.ts";
+import { givenOptions, pickOptions } from "../options/table.ts";
 import type { Options } from "../options/types.ts";
-import { optionWords } from "../options/words.ts";
 import { type Context, openContext } from "../release/context.ts";
 import { assertUnused, mounterFor } from "../release/mount-guards.ts";
-import { ksquashCommand, shellWord } from "../system/command-line.ts";
 import { lstatIfExists } from "../system/files.ts";
+import { type Call, call, calls, option, text } from "../text.ts";
 import { type ConfigureResult, configure } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
 import { checkPlace, findPlace } from "./configure/place.ts";
@@ -55,7 +54,7 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 	const opened = await openSource(context.layout, source, options);
 	await checkFirst(context, opened, options);
 	const packed = await pack(source, { ...pickOptions("pack", options), mounts: !staysInPlace(context, opened) });
-	if (options.dryRun) return planned(packed, staysInPlace(context, opened));
+	if (options.dryRun) return planned(context, packed, staysInPlace(context, opened));
 	const { release } = packed;
 	const inPlace = packed.source === "kept" && staysInPlace(context, opened);
 	const mounted = inPlace ? undefined : await goOn(release, "mount", options, remount(context, release, options));
@@ -130,20 +129,18 @@ async function goOn<T>(
 	} catch (error) {
 		if (!(error instanceof KsquashError)) throw error;
 		const done = { mount: "packed", configure: "packed and mounted", select: "packed, mounted and configured" };
-		const steps = ["mount", "configure", "select"] as const;
-		const rest = steps.slice(steps.indexOf(next));
-		// Without the options the commands would make another build directory.
-		const commands = rest.map((verb) => {
-			const words = optionWords(verb, { ...options, root: undefined });
-			return ksquashCommand([verb, release, ...words].map(shellWord).join(" "), options.root);
-		});
-		throw error.with({
-			notes: [...error.notes, `${release} is ${done[next]}; what is left: ${commands.join(" && ")}`],
-		});
+		const resume = remaining(release, next, options);
+		throw error.with({ notes: [text`${release} is ${done[next]}; what is left: ${calls(resume)}`], resume });
 	}
 }
 
-function planned(packed: PackResult, inPlace: boolean): InstallResult {
+/** With the options of each verb: without them configure would make another build directory. */
+function remaining(release: string, next: "mount" | "configure" | "select", options: InstallOptions): Call[] {
+	const steps = ["mount", "configure", "select"] as const;
+	return steps.slice(steps.indexOf(next)).map((verb) => call(verb, release, givenOptions(verb, options)));
+}
+
+function planned({ say }: Context, packed: PackResult, inPlace: boolean): InstallResult {
 	const { release, mountPoint, image } = packed;
 	const name = release || "the release that the tarball says";
 	const target = mountPoint || "linux-REL beside it";
@@ -151,7 +148,7 @@ function planned(packed: PackResult, inPlace: boolean): InstallResult {
 		...(packed.plan ?? []),
 		inPlace ? `mount nothing: the tree stays in ${target}` : `mount it on ${target}`,
 		`make a build directory for ${name} with a merged .config`,
-		"point the linux link to it where it is absent, dangling or ksquash's (anyhow with --select)",
+		say(text`point the linux link to it where it is absent, dangling or ksquash's (anyhow with ${option("select")})`),
 	];
 	return {
 		release,

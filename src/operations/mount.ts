@@ -148,5 +148,6 @@ function assertNotStale(paths: ReleasePaths, standing: TargetStatus): void {
 	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${stale.why} on ${paths.mountPoint}`, {
 		path: paths.mountPoint,
 		hint: stale.mend,
+		resume: stale.calls,
 	});
 }

@@ -13,9 +13,9 @@ import { type Context, openContext } from "../release/context.ts";
 import { isOwnLink } from "../release/link.ts";
 import { removeLeftovers, withLock } from "../release/locks.ts";
 import { LOCK_WAIT_MS } from "../release/mount-guards.ts";
-import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readLinkIfExists, swapSymlink } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
+import { call, option, text } from "../text.ts";
 
 export type SelectOptions = Options<"select">;
 
@@ -55,7 +55,7 @@ export async function select(release: string, options: SelectOptions = {}): Prom
 /** Whether the link is to be moved (`moved`), and what it will say. */
 async function planSelection(context: Context, release: string, options: SelectOptions): Promise<SelectResult> {
 	const { layout } = context;
-	if (options.variant !== undefined) assertRelease(options.variant, "from --variant");
+	if (options.variant !== undefined) assertRelease(options.variant, text`from ${option("variant")}`);
 	const target = buildName(release, options.variant);
 	const result = { release, link: layout.link, target, moved: false };
 	const stats = await lstatIfExists(layout.link);
@@ -77,11 +77,13 @@ async function assertBuild({ layout }: Context, release: string, variant: string
 	const name = buildName(release, variant);
 	const build = (await findBuilds(layout, release)).find((found) => isCalled(found, name));
 	if (build?.stamp !== undefined) return;
-	const hint = `make it with: ${ksquashCommand(`configure ${release}${variant === undefined ? "" : ` --variant ${variant}`}`, layout.root)}`;
+	const make = call("configure", release, { variant, root: layout.root });
+	const hint = text`make it with: ${make}`;
+	const resume = [make, call("select", release, { variant, root: layout.root })];
 	if ((await lstatIfExists(join(layout.sourceDir, name))) === undefined) {
 		const why = `${release} has no build directory: there is no ${name}`;
-		throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint });
+		throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint, resume });
 	}
 	const why = `${join(layout.sourceDir, name)} is no build directory of ksquash's for ${release}`;
-	throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint: `look at what is there; ${hint}` });
+	throw new KsquashError("ERR_KSQUASH_NO_INPUT", why, { hint: text`look at what is there; ${hint}` });
 }

@@ -11,11 +11,11 @@ import { statTarget, type TargetStatus } from "../native/verbs.ts";
 import { type BootLookup, readBootService } from "../release/boot-service.ts";
 import { type Build, buildsOf, findAllBuilds, followLink } from "../release/builds.ts";
 import { byRelease, type Entry, leftovers, scan, withoutImage } from "../release/catalog.ts";
-import { type CommonOptions, openContext } from "../release/context.ts";
+import { type CommonOptions, type Context, openContext } from "../release/context.ts";
 import { isLocked } from "../release/locks.ts";
 import { rescue, staleness } from "../release/mount-guards.ts";
-import { ksquashCommand } from "../system/command-line.ts";
 import { lstatIfExists, readLinkIfExists } from "../system/files.ts";
+import { call, type Text, text } from "../text.ts";
 
 export interface ReleaseStatus {
 	release: string;
@@ -61,7 +61,7 @@ interface Surroundings {
 }
 
 export async function status(options: CommonOptions = {}): Promise<Status> {
-	const { layout, warn } = await openContext("status", options);
+	const { layout, warn, say } = await openContext("status", options);
 	const other = await otherHelper(layout);
 	for (const old of [...(other === undefined ? [] : [other]), ...(await oldBootFiles(layout))]) warn(old);
 	const link = await readLinkIfExists(layout.link);
@@ -72,8 +72,8 @@ export async function status(options: CommonOptions = {}): Promise<Status> {
 	const marked = around.builds.flatMap(({ stamp }) => stamp?.release ?? []);
 	const others = [...new Set([...(await withoutImage(layout)), ...marked])].filter((release) => !known.has(release));
 	const rows = [
-		...entries.map(async (entry) => await describeRelease(entry, around)),
-		...others.map(async (release) => await describeRest(releasePaths(layout, release), around)),
+		...entries.map(async (entry) => await describeRelease(entry, around, say)),
+		...others.map(async (release) => await describeRest(releasePaths(layout, release), around, say)),
 	];
 	const releases = (await Promise.all(rows)).toSorted((a, b) => byRelease(a.release, b.release));
 	const left: Record<"leftovers" | "underWay", string[]> = { leftovers: [], underWay: [] };
@@ -83,7 +83,7 @@ export async function status(options: CommonOptions = {}): Promise<Status> {
 	return { root: layout.root, releases, ...(link === undefined ? {} : { link }), ...left };
 }
 
-async function describeRelease(entry: Entry, around: Surroundings): Promise<ReleaseStatus> {
+async function describeRelease(entry: Entry, around: Surroundings, say: Context["say"]): Promise<ReleaseStatus> {
 	const { paths, info, manifest } = entry;
 	const target = await statTarget(paths.mountPoint, paths.image);
 	const imageBytes = info?.fileSize ?? 0;
@@ -95,26 +95,26 @@ async function describeRelease(entry: Entry, around: Surroundings): Promise<Rele
 		...(info ? { compressor: info.compressor } : {}),
 		// The image, its manifest, its list and the mount point are four inodes.
 		...(source ? { source, saved: { bytes: source.bytes - imageBytes, inodes: source.entries - 4 } } : {}),
-		problems: problems(entry, target),
+		problems: problems(entry, target).map(say),
 	};
 }
 
 /** A release without an image: a mount whose image was deleted, a tree set aside, a build directory, a manifest. */
-async function describeRest(paths: ReleasePaths, around: Surroundings): Promise<ReleaseStatus> {
+async function describeRest(paths: ReleasePaths, around: Surroundings, say: Context["say"]): Promise<ReleaseStatus> {
 	const { image, mountPoint, release, displacedTree, partialTree } = paths;
 	const target = await statTarget(mountPoint, image);
-	const found = [`there is no ${image}`];
+	const found: (string | Text)[] = [`there is no ${image}`];
 	if (target.state === "mounted") {
 		found.push(`its mount is the last copy; ${rescue(mountPoint, target.device, image)}`);
 	}
 	if ((await lstatIfExists(displacedTree)) !== undefined) {
 		found.push(
-			`its tree is in ${displacedTree}: ${ksquashCommand(`pack ${release}`, paths.root)} puts it back and packs it`,
+			text`its tree is in ${displacedTree}: ${call("pack", release, { root: paths.root })} puts it back and packs it`,
 		);
 	}
 	if ((await lstatIfExists(partialTree)) !== undefined) found.push(`${partialTree} is what was left of its tree`);
 	const state = target.state === "mounted" ? target.state : "no image";
-	return { ...surroundings(paths, target, around), state, imageBytes: 0, problems: found };
+	return { ...surroundings(paths, target, around), state, imageBytes: 0, problems: found.map(say) };
 }
 
 function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selected, bootOf }: Surroundings) {
@@ -137,21 +137,24 @@ function surroundings(paths: ReleasePaths, target: TargetStatus, { builds, selec
 	};
 }
 
-async function oldBootFiles({ root }: Layout): Promise<string[]> {
-	return (await oldFiles(root)).map((old) => `${old} (${ksquashCommand("boot enable", root)})`);
+async function oldBootFiles({ root }: Layout): Promise<Text[]> {
+	return (await oldFiles(root)).map((old) => text`${old} (${call("bootEnable", undefined, { root })})`);
 }
 
-function problems({ release, imageProblem, manifestProblem, aside, paths }: Entry, target: TargetStatus): string[] {
-	const found: string[] = [];
+function problems(
+	{ release, imageProblem, manifestProblem, aside, paths }: Entry,
+	target: TargetStatus,
+): (string | Text)[] {
+	const found: (string | Text)[] = [];
 	if (imageProblem !== undefined) found.push(`${paths.image}: ${imageProblem}`);
 	else if (manifestProblem !== undefined) found.push(`no manifest: ${manifestProblem}`);
 	const stale = staleness(paths, target);
-	if (stale !== undefined) found.push(`${stale.why}: ${stale.mend}`);
+	if (stale !== undefined) found.push(text`${stale.why}: ${stale.mend}`);
 	if (target.state === "hidden") found.push(`its mount is hidden by a later mount above ${paths.mountPoint}`);
 	if (target.state === "other") found.push(`something else is mounted on ${paths.mountPoint}`);
 	if (aside !== undefined) {
 		found.push(
-			`an interrupted run left a tree in ${aside}: ${ksquashCommand(`pack ${release}`, paths.root)} compares and removes it`,
+			text`an interrupted run left a tree in ${aside}: ${call("pack", release, { root: paths.root })} compares and removes it`,
 		);
 	}
 	return found;

@@ -12,9 +12,9 @@ import { installedHelper, removeHelper, revokeCapabilities } from "../mount/help
 import { reloadInit } from "../release/boot-service.ts";
 import { type CommonOptions, type Context, openContext } from "../release/context.ts";
 import { withLock } from "../release/locks.ts";
-import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists } from "../system/files.ts";
+import { call, text } from "../text.ts";
 import { portageUninstall } from "./portage/index.ts";
 import { status } from "./status.ts";
 
@@ -77,7 +77,7 @@ async function takeAway(context: Context): Promise<string[]> {
 	return did;
 }
 
-async function releasesThatStay({ layout: { root } }: Context): Promise<string[]> {
+async function releasesThatStay({ layout: { root }, say }: Context): Promise<string[]> {
 	const { releases, leftovers } = await status({ root });
 	const rows = releases.map(({ release, image, state, mountPoint, buildDirs }) => {
 		const parts = [
@@ -85,7 +85,7 @@ async function releasesThatStay({ layout: { root } }: Context): Promise<string[]
 			state === "mounted" || state === "stale" ? `mounted on ${mountPoint}` : "",
 			...buildDirs.map(({ path }) => path),
 		];
-		return `release ${release}: ${parts.filter(Boolean).join(", ")} (${ksquashCommand(`remove ${release}`, root)})`;
+		return say(text`release ${release}: ${parts.filter(Boolean).join(", ")} (${call("remove", release, { root })})`);
 	});
 	return [...rows, ...leftovers.map((path) => `left over from interrupted work: ${path}`)];
 }

@@ -17,6 +17,7 @@ import { type Entry, findEntry } from "../release/catalog.ts";
 import { type Context, openContext } from "../release/context.ts";
 import { attempt } from "../system/failure.ts";
 import { contentHash, diffLists } from "../system/list.ts";
+import { option, text } from "../text.ts";
 
 export type VerifyOptions = Options<"verify">;
 
@@ -47,7 +48,7 @@ export async function verify(release: string, options: VerifyOptions = {}): Prom
 	if (manifest === undefined) {
 		throw new KsquashError("ERR_KSQUASH_MANIFEST", `${image} has no manifest to compare with: ${manifestProblem}`, {
 			path: entry.paths.manifest,
-			hint: "the image mounts all the same; pack it again from its source with --replace to get one",
+			hint: text`the image mounts all the same; pack it again from its source with ${option("replace")} to get one`,
 		});
 	}
 	checked.push("its size and superblock are the manifest's");

@@ -45,3 +45,11 @@ export function pickOptions<V extends Verb>(verb: V, options: object): Options<V
 	for (const name of Object.keys(picked)) if (!own.has(name)) delete picked[name];
 	return picked as Options<V>;
 }
+
+/** Those of `options` that a person would give to the verb's command again, so that it does the same. */
+export function givenOptions(verb: Verb, options: object): Record<string, unknown> {
+	const given = options as Readonly<Record<string, unknown>>;
+	const names = flagged(verb).map(([name]) => name);
+	const set = names.filter((name) => name !== "dryRun" && given[name] !== undefined && given[name] !== false);
+	return Object.fromEntries(set.map((name) => [name, given[name]]));
+}

@@ -9,33 +9,34 @@ import { basename, dirname, join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { resolveInRoot } from "../native/verbs.ts";
 import { run } from "../process/run.ts";
-import { ksquashCommand, shellWord } from "../system/command-line.ts";
+import { shellWord } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { readIfExists } from "../system/files.ts";
+import { type Call, call, text as said, type Text } from "../text.ts";
 import { splitFile } from "./block.ts";
 import { oldFunctions } from "./original.ts";
 import { type InstalledPackage, installedPackages, privateMounts } from "./packages.ts";
 
-export interface PortageStatus {
+export interface HookStatus {
 	hooks: { package: string; path: string; version: string; current: boolean }[];
 	/** What is wrong or would go wrong, one sentence each. */
-	problems: string[];
+	problems: (string | Text)[];
 }
 
-export async function inspectHooks(layout: { root: string; portageEnv: string }): Promise<PortageStatus> {
-	const hooks: PortageStatus["hooks"] = [];
-	const problems: string[] = [];
+export async function inspectHooks(layout: { root: string; portageEnv: string }): Promise<HookStatus> {
+	const hooks: HookStatus["hooks"] = [];
+	const problems: (string | Text)[] = [];
 	for (const { path, name } of await hookFiles(layout.portageEnv)) {
 		const content = await text(path);
 		const { rest, block, problem } = splitFile(content);
 		const old = oldFunctions(rest);
 		if (problem !== undefined) problems.push(`${path} has ${problem}: mend it by hand`);
 		if (block !== undefined) hooks.push({ package: name, path, version: block.version, current: block.current });
-		if (block !== undefined && !block.intact) problems.push(`${path}: ksquash's block was edited (${again(name)})`);
-		else if (block !== undefined && !block.current) problems.push(`${path} is of another ksquash (${again(name)})`);
+		if (block !== undefined && !block.intact) problems.push(said`${path}: ksquash's block was edited (${again(name)})`);
+		else if (block !== undefined && !block.current) problems.push(said`${path} is of another ksquash (${again(name)})`);
 		if (old.length > 0) {
 			const names = old.map((found) => `${found.name} (line ${found.from})`).join(", ");
-			problems.push(`${path} packs and deletes by itself: ${names} (${again(name)} --migrate)`);
+			problems.push(said`${path} packs and deletes by itself: ${names} (${again(name, true)})`);
 		}
 		const wrong = block === undefined && old.length === 0 ? undefined : await syntaxProblem(content);
 		if (wrong !== undefined) problems.push(`${path} has a syntax error, so that no hook runs: ${wrong}`);
@@ -78,15 +79,15 @@ function savedProblems({ name, hook }: InstalledPackage): string[] {
 }
 
 /** The start scripts that the script before ksquash wrote, one a version. */
-export async function oldScripts(root: string): Promise<string[]> {
+export async function oldScripts(root: string): Promise<Text[]> {
 	const directory = await resolveInRoot(root, "/etc/local.d");
 	const names = (await readdir(directory).catch(() => [])).filter((name) => /^mount-.+\.start$/.test(name));
-	const found: string[] = [];
+	const found: Text[] = [];
 	for (const name of names) {
 		if (!/\.sqfs/.test(await text(join(directory, name)))) continue;
 		const path = join(directory, name);
-		const enable = ksquashCommand("boot enable", root);
-		found.push(`${path} mounts one image at boot: ${enable} does it for all; then: rm ${shellWord(path)}`);
+		const enable = call("bootEnable", undefined, { root });
+		found.push(said`${path} mounts one image at boot: ${enable} does it for all; then: rm ${shellWord(path)}`);
 	}
 	return found;
 }
@@ -96,6 +97,6 @@ export async function text(path: string): Promise<string> {
 	return (await attempt(`read ${path}`, readIfExists(path)))?.toString("utf8") ?? "";
 }
 
-function again(name: string): string {
-	return `ksquash portage install --package ${name}`;
+function again(name: string, migrate?: true): Call {
+	return call<string>("portageInstall", undefined, { packages: [name], migrate });
 }

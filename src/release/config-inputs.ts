@@ -16,10 +16,10 @@ import { readConfigFile } from "../kconfig/read.ts";
 import { findingLine, localVersionFragment, settingsFragment } from "../kconfig/set-option.ts";
 import { buildName, type Layout } from "../layout.ts";
 import type { Options } from "../options/types.ts";
-import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { hasCode } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
+import { blank, call, option, type Text, text } from "../text.ts";
 import { type Build, findAllBuilds, findBuilds, isCalled } from "./builds.ts";
 import type { Context } from "./context.ts";
 
@@ -85,7 +85,7 @@ export function refuseLost(findings: readonly Finding[]): void {
 	if (lost.length > 0) throw strictError(lost);
 }
 
-function lostLines(findings: readonly Finding[]): string[] {
+function lostLines(findings: readonly Finding[]): Text[] {
 	return findings.filter(({ kind }) => kind === "lost").map(findingLine);
 }
 
@@ -93,11 +93,11 @@ export function findingsOf(fragments: readonly Fragment[]): Finding[] {
 	return fragments.flatMap(({ name, text }) => parseConfig(text, name).findings);
 }
 
-export function strictError(lines: readonly string[]): KsquashError {
-	const message = `${lines.length} ${lines.length === 1 ? "line is" : "lines are"} refused by --strict`;
+export function strictError(lines: readonly (string | Text)[]): KsquashError {
+	const message = text`${lines.length} ${lines.length === 1 ? "line is" : "lines are"} refused by ${option("strict")}`;
 	return new KsquashError("ERR_KSQUASH_CONFIG_FILE", message, {
 		notes: lines,
-		hint: "mend the lines named here, or leave --strict out",
+		hint: text`mend the lines named here, or leave ${option("strict")} out`,
 	});
 }
 
@@ -118,12 +118,14 @@ export async function readBuildConfig(
 	{ root }: Layout,
 	{ path: directory, owner, stamp }: Build,
 ): Promise<GivenConfig> {
-	const text = await readOwned(directory, ".config", owner);
+	const content = await readOwned(directory, ".config", owner);
 	const path = join(directory, ".config");
-	if (text !== undefined) return { path, text };
+	if (content !== undefined) return { path, text: content };
+	const again = stamp && call("configure", stamp.release, { root });
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `${directory} has no .config yet`, {
 		path,
-		hint: `run: ${ksquashCommand(`configure ${stamp?.release ?? "RELEASE"}`, root)}`,
+		hint: text`run: ${again ?? call("configure", blank("RELEASE"), { root })}`,
+		...(again === undefined ? {} : { resume: [again] }),
 	});
 }
 
@@ -136,8 +138,10 @@ export async function findBuild(layout: Layout, name: string): Promise<Build> {
 		const found = (await findBuilds(layout, release)).find((build) => isCalled(build, wanted));
 		if (found !== undefined) return found;
 	}
+	const { root } = layout;
+	const make = call("configure", blank("RELEASE"), { root });
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no build directory ${join(layout.sourceDir, wanted)}`, {
-		hint: `${ksquashCommand("status", layout.root)} lists those that there are; ${ksquashCommand("configure RELEASE", layout.root)} makes one`,
+		hint: text`${call("status", undefined, { root })} lists those that there are; ${make} makes one`,
 	});
 }
 

@@ -14,6 +14,7 @@ import type { Options } from "../options/types.ts";
 import type { Verb } from "../options/verbs.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { attempt, failure } from "../system/failure.ts";
+import { inWords, type Text, type Words, wordsOf } from "../text.ts";
 
 export type { ProgressEvent } from "../options/progress.ts";
 
@@ -30,7 +31,11 @@ export interface Context {
 	missingAddon: KsquashError | undefined;
 	signal: AbortSignal | undefined;
 	dryRun: boolean;
-	warn(message: string): void;
+	warn(message: string | Text): void;
+	/** A text of a result, in the words of whoever asked for it. */
+	say(message: string | Text): string;
+	/** Those words. */
+	words: Words;
 	/** Runs one step of the operation: reported, and named in the error that it ends with. */
 	step<T>(step: string, label: string, work: (tick: Tick) => Promise<T>, result?: (value: T) => string): Promise<T>;
 }
@@ -46,6 +51,8 @@ export async function openContext(
 	options.signal?.throwIfAborted();
 	const opened = await attempt(`use the root ${options.root ?? "/"}`, openLayout(options.root));
 	const layout = options.userSpace ? { ...opened, lockDir: join(opened.root, "run/ksquash") } : opened;
+	const words = wordsOf(options);
+	const say = (message: string | Text): string => inWords(message, words);
 	const report = options.onProgress ?? (() => undefined);
 	return {
 		layout,
@@ -54,7 +61,9 @@ export async function openContext(
 		missingAddon: addonProblem(),
 		signal: options.signal,
 		dryRun: options.dryRun ?? false,
-		warn: options.onWarning ?? (() => undefined),
+		warn: (message) => options.onWarning?.(say(message)),
+		say,
+		words,
 		async step(step, label, work, result) {
 			options.signal?.throwIfAborted();
 			report({ step, label, state: "start" });

@@ -12,6 +12,7 @@ import type { Compressor, FormatName } from "../image/format.ts";
 import { parseConfig, symbolValue } from "../kconfig/config.ts";
 import { readConfigFile } from "../kconfig/read.ts";
 import { decompressorSymbols, missingDrivers } from "../kconfig/squashfs-support.ts";
+import { joined, option, text } from "../text.ts";
 
 export interface Decompressors {
 	/** The config that says it. */
@@ -58,11 +59,13 @@ export async function decompressorProblem(
 	}
 	if (kernel.has.includes(compressor)) return undefined;
 	const symbol = configSymbol(compressor, format);
-	const others = kernel.has.filter((name) => packable.includes(name)).map((name) => `--comp ${name}`);
+	const others = kernel.has
+		.filter((name) => packable.includes(name))
+		.map((name) => text`${option("compressor", name)}`);
 	const build = `build the kernel with ${symbol}`;
 	return new KsquashError(
 		"ERR_KSQUASH_KERNEL",
 		`the running kernel cannot mount ${format === "erofs" ? "EROFS images" : "images"} of ${compressor}: ${kernel.from} has no ${symbol}=y`,
-		{ hint: others.length === 0 ? build : `${others.join(" or ")} works here; or ${build}` },
+		{ hint: others.length === 0 ? build : text`${joined(others, " or ")} works here; or ${build}` },
 	);
 }

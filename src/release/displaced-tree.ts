@@ -19,6 +19,7 @@ import { VERSION_CONTROL } from "../source/tree.ts";
 import { attempt } from "../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists, removeEmptyDirectory } from "../system/files.ts";
 import { escapeNative } from "../system/list.ts";
+import { option, text } from "../text.ts";
 import { type Entry, findEntry } from "./catalog.ts";
 import type { Context } from "./context.ts";
 import { decompressorProblem } from "./decompressors.ts";
@@ -87,7 +88,7 @@ export async function assertNoDisplacedTree(
 		if (await attempt(`remove the empty directory ${path}`, free)) continue;
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there: an earlier run kept it for ${mountPoint}`, {
 			path,
-			hint: "look at what is in it and move it away; packing with --keep-source does without it",
+			hint: text`look at what is in it and move it away; packing with ${option("keepSource")} does without it`,
 		});
 	}
 }

@@ -7,9 +7,9 @@ import type { ReleasePaths } from "../layout.ts";
 import { holderLines } from "../mount/direct.ts";
 import { chooseMounter, type FuseUse, type Mounter } from "../mount/mounter.ts";
 import { type FileId, holders, type TargetStatus } from "../native/verbs.ts";
-import { ksquashCommand } from "../system/command-line.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists, makeDirectory } from "../system/files.ts";
+import { type Call, call, calls, option, type Text, text } from "../text.ts";
 import type { Entry } from "./catalog.ts";
 import type { Context } from "./context.ts";
 
@@ -48,10 +48,11 @@ export async function assertMountPoint({ image, mountPoint }: ReleasePaths): Pro
 export function staleness(
 	{ release, root }: ReleasePaths,
 	{ state, dead, deleted }: TargetStatus,
-): { why: string; mend: string } | undefined {
-	const mend = ["umount", "mount"].map((verb) => ksquashCommand(`${verb} ${release}`, root)).join(" && ");
-	if (dead) return { why: `squashfuse has ended: the mount of ${release} is dead`, mend };
-	return state === "stale" || deleted ? { why: `an older image of ${release} is mounted`, mend } : undefined;
+): { why: string; mend: Text; calls: readonly Call[] } | undefined {
+	const again = ["umount", "mount"].map((verb) => call(verb, release, { root }));
+	const how = { mend: text`${calls(again)}`, calls: again };
+	if (dead) return { why: `squashfuse has ended: the mount of ${release} is dead`, ...how };
+	return state === "stale" || deleted ? { why: `an older image of ${release} is mounted`, ...how } : undefined;
 }
 
 /** The image mounted on a release's mount point. Throws ERR_KSQUASH_OCCUPIED for a mount that is hidden or not ours. */
@@ -82,7 +83,7 @@ export function assertNotLastCopy(
 	const [what, to] = entry === undefined ? ["was deleted", image] : ["is another file now", `${image}.rescued`];
 	throw new KsquashError("ERR_KSQUASH_BUSY", `${image} ${what}: the mount on ${mountPoint} is the last copy`, {
 		path: mountPoint,
-		hint: `${rescue(mountPoint, device, to)}; or give the content up with --force`,
+		hint: text`${rescue(mountPoint, device, to)}; or give the content up with ${option("force")}`,
 	});
 }
 

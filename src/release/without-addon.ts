@@ -10,13 +10,14 @@ import { HelperMounter } from "../mount/helper.ts";
 import { which } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { removeEmptyDirectory } from "../system/files.ts";
+import { call, text } from "../text.ts";
 import type { Context } from "./context.ts";
 import { ensureMountPoint } from "./mount-guards.ts";
 
 /** The installed helper, which is of the running system only. Throws why the add-on does not load where it cannot serve. */
 function helperAlone({ layout, missingAddon, dryRun, warn }: Context): HelperMounter {
 	if (dryRun || layout.root !== "/" || which(layout.helper) === undefined) throw missingAddon;
-	warn("the native add-on does not load: the helper alone mounts and unmounts (ksquash doctor says more)");
+	warn(text`the native add-on does not load: the helper alone mounts and unmounts (${call("doctor")} says more)`);
 	return new HelperMounter(layout.helper);
 }
 

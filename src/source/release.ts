@@ -7,6 +7,7 @@
 
 import { KsquashError } from "../errors.ts";
 import { assertRelease, printable } from "../system/names.ts";
+import { blank, option, text } from "../text.ts";
 
 export interface LocalVersionFile {
 	/** The file's name in the top directory, e.g. "localversion-rt". */
@@ -53,7 +54,7 @@ export function kernelRelease(makefile: string, localVersions: readonly LocalVer
 	if (release.includes("$")) {
 		throw new KsquashError(
 			"ERR_KSQUASH_RELEASE_NAME",
-			`the Makefile of ${from} computes its release (${printable(release)}): --release REL names it`,
+			text`the Makefile of ${from} computes its release (${printable(release)}): ${option("release", blank("REL"))} names it`,
 		);
 	}
 	assertRelease(release, `from the Makefile of ${from}`);

@@ -8,6 +8,7 @@
 import { Transform, type TransformCallback } from "node:stream";
 import { KsquashError } from "../errors.ts";
 import { type Started, start } from "../process/run.ts";
+import { option, text } from "../text.ts";
 
 export interface SignatureFiles {
 	/** A detached signature, armoured or not. */
@@ -90,6 +91,6 @@ export async function assertSigned(
 	throw new KsquashError("ERR_KSQUASH_SIGNATURE", `${signature} is no good signature of ${from}`, {
 		path: from,
 		notes,
-		...(unknown ? { hint: `${key} with --keyring` } : {}),
+		...(unknown ? { hint: text`${key} with ${option("keyring")}` } : {}),
 	});
 }

@@ -5,6 +5,7 @@
  */
 
 import { type ErrorCode, type ErrorDetails, KsquashError } from "../errors.ts";
+import { option, text } from "../text.ts";
 
 /** What a native rejection looks like: Node's SystemError shape and three more fields. */
 export interface NativeError extends Error {
@@ -46,8 +47,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 	ENOSYS: "ERR_KSQUASH_KERNEL",
 };
 
-const WITHOUT_DECOMPRESSOR =
-	"build the kernel with this decompressor; or pack with another --comp (with --user-space for a kernel elsewhere)";
+const WITHOUT_DECOMPRESSOR = text`build the kernel with this decompressor; or pack with another ${option("compressor")} (with ${option("userSpace")} for a kernel elsewhere)`;
 
 /** errno → name and meaning of those that libuv has no name for; Node says "Unknown system error -122" of them. */
 const unnamed: Readonly<Record<number, readonly [string, string]>> = {

@@ -5,6 +5,7 @@
  */
 
 import { KsquashError } from "../errors.ts";
+import { type Text, text } from "../text.ts";
 
 /** A path as it crosses: a string where it is valid UTF-8, else the raw bytes. */
 export type NativePath = string | Uint8Array;
@@ -22,10 +23,10 @@ export function isRelease(text: string): boolean {
 }
 
 /** Throws ERR_KSQUASH_RELEASE_NAME with the place that the name came from. */
-export function assertRelease(text: string, from: string): void {
-	if (isRelease(text)) return;
-	const shown = typeof text === "string" ? printable(text) : `a value of type ${typeof text}`;
-	throw new KsquashError("ERR_KSQUASH_RELEASE_NAME", `${shown} is no name of a kernel release (${from})`);
+export function assertRelease(name: string, from: string | Text): void {
+	if (isRelease(name)) return;
+	const shown = typeof name === "string" ? printable(name) : `a value of type ${typeof name}`;
+	throw new KsquashError("ERR_KSQUASH_RELEASE_NAME", text`${shown} is no name of a kernel release (${from})`);
 }
 
 /** Throws ERR_KSQUASH_USAGE for what no system call takes as a path. */

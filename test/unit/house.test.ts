@@ -18,12 +18,13 @@ const files = below("src", /\.c?ts$/);
 const rooms = ["source", "image", "mount", "build", "kconfig", "portage"];
 /** The doors to the kernel, to other programs and to tar streams. */
 const doors = ["native", "process", "tar"];
-const ground = ["system", "errors"];
+const ground = ["system", "errors", "text"];
 
 /** Who may import whom, besides itself. "room" stands for each room, "verb" for each of operations/. */
 const law: Readonly<Record<string, readonly string[]>> = {
-	errors: [],
-	system: ["errors"],
+	text: [],
+	errors: ["text"],
+	system: ["errors", "text"],
 	native: ground,
 	process: ground,
 	// tar(1) and cp(1) are programs.
@@ -34,7 +35,7 @@ const law: Readonly<Record<string, readonly string[]>> = {
 	room: [...doors, ...ground],
 	release: ["room", "layout", "settings", "options", ...doors, ...ground],
 	verb: ["release", "room", "layout", "settings", "options", ...doors, ...ground],
-	index: ["verb", "release", "errors"],
+	index: ["verb", "release", "errors", "text"],
 	cli: ["verb", "index", "options", ...ground],
 };
 

@@ -107,7 +107,10 @@ export function checkReport({ release, config, asked, missed, promoted, ownSourc
 	return [...lines, `${release}: ${sum} (${config})`];
 }
 
-export function explainReport(result: ConfigExplanation, command: (words: string) => string): string[] {
+/** `configure` is the command without its first word, ready for more flags. */
+export type Explained = Omit<ConfigExplanation, "configure"> & { configure: string };
+
+export function explainReport(result: Explained, command: (words: string) => string): string[] {
 	const { symbol, type, value, definitions, choice, range, selectedBy, impliedBy, config } = result;
 	const lines = [`${symbol} (${type}) is ${value === "" ? "empty" : value} in ${config}`];
 	for (const { at, prompt, depends, promptIf, defaults, selects } of definitions) {
@@ -140,7 +143,7 @@ function selectionLines(how: string, all: ConfigExplanation["selectedBy"]): stri
 	return [...lines, `  ${how} by, were they on: ${names.join(", ")}${more}`];
 }
 
-function wayLines(result: ConfigExplanation, command: (words: string) => string): string[] {
+function wayLines(result: Explained, command: (words: string) => string): string[] {
 	const { lines, unmet, assumed, value, type, proof, changeable, configure, symbol } = result;
 	if (lines === undefined) {
 		return [

@@ -6,6 +6,7 @@
 
 import { KsquashError } from "../../errors.ts";
 import { visible } from "../../system/names.ts";
+import { cliWords } from "./words.ts";
 
 /** 1.2 GB, 172 MB, 4 kB: decimal, as disks are sold and as ls -h --si says. */
 export function size(bytes: number): string {
@@ -81,15 +82,15 @@ export function errorLines(error: unknown): string[] {
 		const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
 		return [...`ksquash: ${text}`.split("\n"), "  this is a bug of ksquash: please report it with this text"];
 	}
-	const lines = [`ksquash: ${error.message}`, ...error.notes.map((note) => `  ${note}`)];
+	const { message, notes, hint } = error.inWords(cliWords);
+	const lines = [`ksquash: ${message}`, ...notes.map((note) => `  ${note}`)];
 	if (error.kernelLog) lines.push(`  the kernel says: ${error.kernelLog}`);
-	if (error.hint) lines.push(`  → ${error.hint}`);
+	if (hint) lines.push(`  → ${hint}`);
 	return lines;
 }
 
 /** An error as one JSON object. */
 export function errorJson(error: unknown): object {
 	if (!(error instanceof KsquashError)) return { code: "ERR_KSQUASH_INTERNAL", message: String(error) };
-	const { code, message, hint, notes, errno, syscall, path, step, kernelLog } = error;
-	return { code, message, hint, notes, errno, syscall, path, step, kernelLog };
+	return { ...error.toJSON(), ...error.inWords(cliWords) };
 }

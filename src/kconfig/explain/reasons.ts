@@ -6,6 +6,7 @@
  */
 
 import { nearestName } from "../../system/nearest.ts";
+import { text as said, type Text } from "../../text.ts";
 import type { AuditEntry } from "../audit.ts";
 import type { Definition } from "../language/definition.ts";
 import {
@@ -18,6 +19,7 @@ import {
 	type Values,
 } from "../language/expression.ts";
 import { isTristate, type KconfigTree, type Location, type SymbolType, typeOf } from "../language/model.ts";
+import { fragmentName } from "../set-option.ts";
 import { promptCondition, visibility } from "./values.ts";
 
 /**
@@ -43,18 +45,18 @@ const values: Readonly<Record<SymbolType, readonly [RegExp, string]>> = {
 	string: [/^"/, "a text in quotes"],
 };
 
-export interface Miss extends AuditEntry {
+export interface Missed extends AuditEntry {
 	reason: Reason;
 	/** "my.config:3: CONFIG_X=y is n: dependency: it depends on NET [=n] (net/Kconfig:4)" */
-	text: string;
+	text: Text;
 }
 
 /** `now` are the values of the final .config. */
-export function whyMissed(entry: AuditEntry, tree: KconfigTree, now: Values): Miss {
+export function whyMissed(entry: AuditEntry, tree: KconfigTree, now: Values): Missed {
 	const { file, line, symbol, raw, got } = entry;
 	const reason = reasonFor(entry, tree, now);
 	const at = reason.at === undefined ? "" : ` (${reason.at})`;
-	const text = `${file}:${line}: CONFIG_${symbol}=${raw} is ${got ?? "absent"}: ${reason.kind}: ${reason.text}${at}`;
+	const text = said`${fragmentName(file)}:${line}: CONFIG_${symbol}=${raw} is ${got ?? "absent"}: ${reason.kind}: ${reason.text}${at}`;
 	return { ...entry, reason, text };
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { auditConfig, missed } from "../../kconfig/audit.ts";
-import { type Miss, whyMissed } from "../../kconfig/explain/reasons.ts";
+import { type Missed, whyMissed } from "../../kconfig/explain/reasons.ts";
 import { type Asked, mergeConfigs } from "../../kconfig/merge.ts";
 import { canMountOwnSource, type OwnSource } from "../../kconfig/squashfs-support.ts";
 import type { Options } from "../../options/types.ts";
@@ -18,7 +18,10 @@ import { openRelease } from "./release.ts";
 /** Fragments and settings take the place of what the last configure was given. */
 export type CheckOptions = Options<"configCheck">;
 
-export type { Miss } from "../../kconfig/explain/reasons.ts";
+export interface Miss extends Omit<Missed, "text"> {
+	/** One sentence: where it was asked for, what it is now, and why. */
+	text: string;
+}
 
 export interface ConfigCheck {
 	release: string;
@@ -43,7 +46,10 @@ export async function configCheck(release: string | undefined, options: CheckOpt
 	const given = [...(options.fragments ?? []), ...(options.set ?? [])].length > 0;
 	const asked = given ? await askedIn(context, options) : (opened.build.stamp?.asked ?? []);
 	const entries = auditConfig(asked, opened.config);
-	const misses = missed(entries).map((entry) => whyMissed(entry, opened.tree, opened.now));
+	const misses = missed(entries).map((entry) => {
+		const miss = whyMissed(entry, opened.tree, opened.now);
+		return { ...miss, text: context.say(miss.text) };
+	});
 	const image = (await findEntry(context.layout, opened.release))?.info;
 	const ownSource = image === undefined ? undefined : canMountOwnSource(opened.config, image);
 	return {

@@ -13,7 +13,7 @@ import { buildName } from "../../layout.ts";
 import type { Options } from "../../options/types.ts";
 import { reportLost } from "../../release/config-inputs.ts";
 import { openContext } from "../../release/context.ts";
-import { shellWord } from "../../system/command-line.ts";
+import { type Call, call } from "../../text.ts";
 import { openConfig } from "./named-config.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
 
@@ -25,8 +25,8 @@ export interface ConfigExplanation extends Explanation {
 	release: string;
 	/** The config whose values are shown. */
 	config: string;
-	/** The command of ksquash that configures this build directory again, ready for "--set …", e.g. "configure 6.1". */
-	configure: string;
+	/** The call that configures this build directory again, ready for more of `set`. */
+	configure: Call;
 	/** What `conf` made of the symbol with these lines. */
 	proof?: { value: string; on: boolean };
 }
@@ -43,7 +43,7 @@ export async function configExplain(symbol: string, options: ExplainOptions = {}
 		...explanation,
 		release: opened.release,
 		config: other?.name ?? opened.configPath,
-		configure: configureWords(opened),
+		configure: configureAgain(opened),
 	};
 	if (!options.prove || !explanation.lines?.length) return result;
 	const lines = explanation.lines;
@@ -59,16 +59,11 @@ export async function configExplain(symbol: string, options: ExplainOptions = {}
 }
 
 /** As the last configure was asked, for it remembers neither variant nor architecture by itself. */
-function configureWords({ release, build: { name, stamp } }: ConfiguredRelease): string {
+function configureAgain({ release, build: { name, stamp } }: ConfiguredRelease): Call {
 	const usual = buildName(release, "");
-	const { arch, cross, makeArgs = [] } = stamp?.make ?? {};
-	const flags = [
-		["--variant", name.startsWith(usual) ? name.slice(usual.length) : undefined],
-		["--arch", arch],
-		["--cross", cross],
-		...makeArgs.map((argument) => ["--make", argument]),
-	].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, shellWord(value)]));
-	return ["configure", release, ...flags].join(" ");
+	const { arch, cross, makeArgs } = stamp?.make ?? {};
+	const variant = name.startsWith(usual) ? name.slice(usual.length) : undefined;
+	return call("configure", release, { variant, arch, cross, makeArgs: makeArgs?.length ? makeArgs : undefined });
 }
 
 async function prove(

@@ -1,7 +1,7 @@
 /**
  * config merge: fragments into a base, written as one file; what the kernel's merge_config.sh -m does.
  *
- * Owns: reading, --strict, and the way the result gets to its place. Leaves to others: the merge (src/kconfig/merge.ts)
+ * Owns: reading, what strict refuses, and the way the result gets to its place. Leaves to others: the merge (src/kconfig/merge.ts)
  * and the final values, which only `conf` decides.
  */
 
@@ -10,12 +10,13 @@ import { dirname, join, resolve } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import type { Finding } from "../../kconfig/config.ts";
 import { type MergeReport, mergeConfigs } from "../../kconfig/merge.ts";
-import { findingLine } from "../../kconfig/set-option.ts";
+import { findingLine, fragmentName } from "../../kconfig/set-option.ts";
 import type { Options } from "../../options/types.ts";
 import { reportLost, strictError, userFragments } from "../../release/config-inputs.ts";
 import { openContext } from "../../release/context.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readIfExists, writeFileAtomic } from "../../system/files.ts";
+import { text } from "../../text.ts";
 import { readNamed } from "./named-config.ts";
 
 export type { Finding } from "../../kconfig/config.ts";
@@ -76,8 +77,8 @@ function assertStrict(reports: readonly MergeReport[], findings: readonly Findin
 		return kind === "redefinition" || (kind === "duplicate" && previous.raw !== next.raw);
 	});
 	const lines = changed.map(({ symbol, previous, next }) => {
-		const before = `${previous.file}:${previous.line}`;
-		return `${next.file}:${next.line}: CONFIG_${symbol}=${next.raw}, but ${before} says ${previous.raw}`;
+		const before = text`${fragmentName(previous.file)}:${previous.line}`;
+		return text`${fragmentName(next.file)}:${next.line}: CONFIG_${symbol}=${next.raw}, but ${before} says ${previous.raw}`;
 	});
 	if (lost.length + lines.length > 0) throw strictError([...lost, ...lines]);
 }

@@ -10,6 +10,7 @@ import { place } from "../../kconfig/explain/reasons.ts";
 import { isChangeable } from "../../kconfig/explain/values.ts";
 import type { Options } from "../../options/types.ts";
 import { openContext } from "../../release/context.ts";
+import { blank, option, text } from "../../text.ts";
 import { type NamedConfig, openConfig } from "./named-config.ts";
 import { type ConfiguredRelease, openRelease } from "./release.ts";
 
@@ -45,7 +46,7 @@ function usualBase({ build, release }: ConfiguredRelease): string {
 	if (path !== undefined && kind !== "build-directory") return path;
 	if (kind !== "defconfig") return "running";
 	throw new KsquashError("ERR_KSQUASH_USAGE", `${build.path} began with the defconfig of ${release}: nothing is new`, {
-		hint: "compare with another config: --base running, --base FILE",
+		hint: text`compare with another config: ${option("base", "running")}, ${option("base", blank("FILE"))}`,
 	});
 }
 

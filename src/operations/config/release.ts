@@ -17,8 +17,8 @@ import { buildName, releasePaths } from "../../layout.ts";
 import { type Build, findAllBuilds } from "../../release/builds.ts";
 import { findBuild, readBuildConfig } from "../../release/config-inputs.ts";
 import type { Context } from "../../release/context.ts";
-import { ksquashCommand } from "../../system/command-line.ts";
 import { readLinkIfExists } from "../../system/files.ts";
+import { blank, call, text } from "../../text.ts";
 
 export interface ConfiguredRelease {
 	release: string;
@@ -50,9 +50,11 @@ function openTree(source: string, arch: string, release: string, root: string): 
 		return readKconfig({ source, arch, release });
 	} catch (error) {
 		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_NO_INPUT") throw error;
+		const mount = call("mount", release, { root });
 		throw new KsquashError(error.code, error.message, {
 			path: source,
-			hint: `mount it first: ${ksquashCommand(`mount ${release}`, root)}`,
+			hint: text`mount it first: ${mount}`,
+			resume: [mount],
 		});
 	}
 }
@@ -68,7 +70,7 @@ async function usualName({ layout }: Context): Promise<string> {
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", "no release is selected", {
 		hint:
 			names === ""
-				? `${ksquashCommand("configure RELEASE", layout.root)} makes a build directory`
+				? text`${call("configure", blank("RELEASE"), { root: layout.root })} makes a build directory`
 				: `name one of: ${names}`,
 	});
 }

@@ -20,7 +20,7 @@ export type SourcesOptions = Options<"configSources">;
 export interface ConfigSources {
 	/** In the order in which a base is looked for. */
 	sources: SourceEntry[];
-	/** What a configure without --base would begin with: one sentence. */
+	/** What a configure without a base named would begin with: one sentence. */
 	why: string;
 	/** Its path; absent for the tree's defconfig. */
 	chosen?: string;

@@ -13,8 +13,8 @@ import { findEntry } from "../../release/catalog.ts";
 import { findingsOf, reportLost } from "../../release/config-inputs.ts";
 import { type Context, openContext } from "../../release/context.ts";
 import { removeLeftovers, withLock } from "../../release/locks.ts";
-import { ksquashCommand } from "../../system/command-line.ts";
 import { lstatIfExists, swapSymlink } from "../../system/files.ts";
+import { call, text } from "../../text.ts";
 import { fill } from "./fill.ts";
 import { type ConfigureOptions, type ConfigureResult, checkOptions } from "./options.ts";
 import { findPlace, type Place } from "./place.ts";
@@ -48,7 +48,7 @@ export async function configure(release: string, options: ConfigureOptions = {})
 }
 
 function planned(
-	{ layout }: Context,
+	{ layout, say }: Context,
 	{ path, link, owner }: Place,
 	fragments: readonly Fragment[],
 	release: string,
@@ -58,7 +58,7 @@ function planned(
 	const plan = [
 		`make or refresh ${path} as ${owner.name}`,
 		...(link === undefined ? [] : [`point ${link} to it`]),
-		`begin with ${base ?? "its own .config, else the first base that fits (ksquash config sources)"}`,
+		say(text`begin with ${base ?? text`its own .config, else the first base that fits (${call("configSources")})`}`),
 		...fragments.map(({ name }) => `merge ${name}`),
 		`run make ${targets} of ${releasePaths(layout, release).mountPoint} there`,
 	];
@@ -69,10 +69,13 @@ async function assertSource(context: Context, release: string): Promise<void> {
 	const { mountPoint } = releasePaths(context.layout, release);
 	if ((await lstatIfExists(join(mountPoint, "Makefile"))) !== undefined) return;
 	const entry = await findEntry(context.layout, release);
+	const { root } = context.layout;
+	const mount = call("mount", release, { root });
 	throw new KsquashError("ERR_KSQUASH_NO_INPUT", `there is no kernel source at ${mountPoint}`, {
 		path: mountPoint,
 		hint: entry
-			? `mount it first: ${ksquashCommand(`mount ${release}`, context.layout.root)}`
-			: `${ksquashCommand("status", context.layout.root)} lists the releases that there are`,
+			? text`mount it first: ${mount}`
+			: text`${call("status", undefined, { root })} lists the releases that there are`,
+		...(entry ? { resume: [mount] } : {}),
 	});
 }

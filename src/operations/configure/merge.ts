@@ -21,6 +21,7 @@ import { canMountOwnSource } from "../../kconfig/squashfs-support.ts";
 import { findEntry } from "../../release/catalog.ts";
 import { reportLost } from "../../release/config-inputs.ts";
 import type { Context } from "../../release/context.ts";
+import type { Text } from "../../text.ts";
 
 export type Request = Parameters<typeof runConfigure>[0];
 
@@ -58,12 +59,12 @@ export async function merge(
 		config,
 		asked: merged.asked,
 		scrubbed: scrubbed.map(({ symbol, why }) => ({ symbol, why })),
-		missed: whatIsMissing(merged.asked, config, request),
+		missed: whatIsMissing(merged.asked, config, request).map(context.say),
 	};
 }
 
 /** The Kconfig files are read only where there is something to explain. */
-function whatIsMissing(asked: readonly Asked[], text: Buffer, { source, arch }: Request): string[] {
+function whatIsMissing(asked: readonly Asked[], text: Buffer, { source, arch }: Request): Text[] {
 	const config = parseConfig(text, ".config");
 	const lost = missed(auditConfig(asked, config));
 	if (lost.length === 0) return [];

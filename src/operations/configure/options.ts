@@ -11,6 +11,7 @@ import type { Options } from "../../options/types.ts";
 import { allFragments, findingsOf, namedBase, refuseLost } from "../../release/config-inputs.ts";
 import type { Context } from "../../release/context.ts";
 import { assertRelease } from "../../system/names.ts";
+import { option, text } from "../../text.ts";
 
 /** Fragments are merged after those of /etc/kernel/config.d and of the settings. */
 export type ConfigureOptions = Options<"configure">;
@@ -41,7 +42,7 @@ export async function checkOptions(
 	options: ConfigureOptions,
 	{ release = "x", source }: { release?: string | undefined; source?: string | undefined } = {},
 ): Promise<Fragment[]> {
-	if (options.variant !== undefined) assertRelease(`${release}-${options.variant}`, "from --variant");
+	if (options.variant !== undefined) assertRelease(`${release}-${options.variant}`, text`from ${option("variant")}`);
 	assertMakeWords(options);
 	const fragments = await allFragments(context, options);
 	if (options.strict) refuseLost(findingsOf(fragments));

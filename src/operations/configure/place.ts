@@ -16,6 +16,7 @@ import { defaultOwner, followLink, isBelowRoot } from "../../release/builds.ts";
 import type { Context } from "../../release/context.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
+import { blank, option, text } from "../../text.ts";
 import type { ConfigureOptions } from "./options.ts";
 
 export interface Place {
@@ -68,14 +69,14 @@ async function locate(
 		const why = `${path} is the usual place of another build directory: this one, of ${release}, would be taken for it`;
 		throw new KsquashError("ERR_KSQUASH_USAGE", why, {
 			path,
-			hint: "--variant NAME gives it a usual place of its own",
+			hint: text`${option("variant", blank("NAME"))} gives it a usual place of its own`,
 		});
 	}
 	const elsewhere = target !== undefined && (await followLink(layout, target)) !== path;
 	if (elsewhere || (target === undefined && (await lstatIfExists(usual)) !== undefined)) {
 		const why = `${release} has a build directory already: ${target === undefined ? usual : `${usual} → ${target}`}`;
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", why, {
-			hint: "remove it, or give the second one a name with --variant",
+			hint: text`remove it, or give the second one a name with ${option("variant")}`,
 		});
 	}
 	return { path, link: usual };
@@ -106,6 +107,6 @@ async function assertOwnDirectory(path: string, owner: Owner): Promise<void> {
 	const { name } = await findOwner(there.uid, there.gid);
 	throw new KsquashError("ERR_KSQUASH_FOREIGN_OWNER", `${path} belongs to ${name}, not to ${owner.name}`, {
 		path,
-		hint: `--owner ${name} builds there as that user`,
+		hint: text`${option("owner", name)} builds there as that user`,
 	});
 }

@@ -16,8 +16,8 @@ import { inspectHooks } from "../../portage/hooks.ts";
 import { installLine, which } from "../../process/run.ts";
 import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
 import { configSymbol, kernelDecompressors } from "../../release/decompressors.ts";
-import { ksquashCommand } from "../../system/command-line.ts";
 import { foreignPackageFiles } from "../../system/package-files.ts";
+import { blank, call, text } from "../../text.ts";
 import { building, type Check, erofsTools, packing } from "./tools.ts";
 
 export type { Check };
@@ -34,7 +34,7 @@ export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 	const context = await openContext("doctor", options);
 	const groups = await Promise.all([
 		kernel(context),
-		packing(),
+		packing(context),
 		erofsTools(context),
 		building(),
 		space(context),
@@ -53,20 +53,21 @@ export async function doctor(options: CommonOptions = {}): Promise<Diagnosis> {
 }
 
 /** Where it does not load: what it would have found out about mounting is not known then. */
-function addon({ layout }: Context, { message, hint }: KsquashError): Check {
+function addon({ layout, words }: Context, error: KsquashError): Check {
+	const { message, hint } = error.inWords(words);
 	const rest =
 		layout.root === "/" && which(layout.helper) !== undefined ? "; the installed helper mounts without it" : "";
 	return { name: "native add-on", result: "fail", found: `${message}${rest}`, fix: hint };
 }
 
 /** Only where it is installed: it is off by default. */
-async function helper({ layout, probe }: Context): Promise<Check | undefined> {
+async function helper({ layout, probe, say }: Context): Promise<Check | undefined> {
 	const installed = layout.root === "/" ? await installedHelper(layout.helper) : undefined;
 	if (installed === undefined) return undefined;
 	const name = "helper";
 	if (!installed.current) {
 		const found = `${layout.helper} is not this package's (sha256 ${installed.sha256.slice(0, 16)}…)`;
-		return { name, result: "warn", found, fix: "ksquash helper install, or ksquash boot enable" };
+		return { name, result: "warn", found, fix: say(text`${call("helperInstall")}, or ${call("bootEnable")}`) };
 	}
 	if (probe.capabilities.sysAdmin) {
 		const found = installed.capable ? "installed" : "installed without capabilities: for boot only";
@@ -78,13 +79,14 @@ async function helper({ layout, probe }: Context): Promise<Check | undefined> {
 	);
 	if (status === 0) return { name, result: "ok", found: "it mounts for this user" };
 	const why = privilege || policy || "its policy does not name this user";
-	return { name, result: "warn", found: why, fix: "ksquash helper install --user USER, as root" };
+	const install = call("helperInstall", undefined, { users: [blank("USER")] });
+	return { name, result: "warn", found: why, fix: say(text`${install}, as root`) };
 }
 
-async function privileges({ probe }: Context, own: Check | undefined): Promise<Check[]> {
+async function privileges({ probe, words }: Context, own: Check | undefined): Promise<Check[]> {
 	const capability = probe.capabilities.sysAdmin && !probe.inUserNamespace;
 	const byHelper = !capability && own?.result === "ok";
-	const problems = byHelper ? [] : mountProblems(probe);
+	const problems = (byHelper ? [] : mountProblems(probe)).map((error) => error.inWords(words));
 	const [problem] = problems;
 	const byFuse = problem !== undefined && (await fuseProblem(probe)) === undefined;
 	const checks: Check[] = [];
@@ -110,7 +112,7 @@ async function kernel({ probe }: Context): Promise<Check[]> {
 	const interfaces = [
 		["fsopen and move_mount", probe.mountApi, "5.2: mount(2) is used instead"],
 		["LOOP_CONFIGURE", probe.loopConfigure, "5.8: LOOP_SET_FD is used instead"],
-		["openat2", probe.openat2, "5.6: paths below --root are walked step by step"],
+		["openat2", probe.openat2, "5.6: paths below another root are walked step by step"],
 		["statmount", probe.statmount, "6.8: mountinfo is read instead"],
 	] as const;
 	for (const [name, there, without] of interfaces) {
@@ -136,15 +138,15 @@ async function decompressors(): Promise<Check[]> {
 }
 
 /** Only where there is a hook of ksquash's, or one that it takes the place of. */
-async function portage({ layout }: Context): Promise<Check[]> {
+async function portage({ layout, say }: Context): Promise<Check[]> {
 	const { hooks, problems } = await inspectHooks(layout);
 	const name = "portage hook";
-	if (problems.length > 0) return problems.map((found) => ({ name, result: "warn", found }));
+	if (problems.length > 0) return problems.map((found) => ({ name, result: "warn", found: say(found) }));
 	return hooks.length === 0 ? [] : [{ name, result: "ok", found: hooks.map((hook) => hook.package).join(", ") }];
 }
 
 /** Only where something of it is there. */
-async function boot({ layout: { root } }: Context): Promise<Check[]> {
+async function boot({ layout: { root }, say }: Context): Promise<Check[]> {
 	const enabled = await enabledInits(root);
 	const start = enabled.length === 0 ? undefined : await startProblem(root, enabled);
 	const old = await oldFiles(root);
@@ -153,7 +155,7 @@ async function boot({ layout: { root } }: Context): Promise<Check[]> {
 		name,
 		result: "warn",
 		found,
-		fix: ksquashCommand("boot enable", root),
+		fix: say(text`${call("bootEnable", undefined, { root })}`),
 	}));
 	if (start !== undefined) checks.push({ name, result: "warn", found: start });
 	if (checks.length > 0 || enabled.length === 0) return checks;

@@ -11,6 +11,7 @@ import { squashfs } from "../../image/squashfs.ts";
 import { packageHint, which } from "../../process/run.ts";
 import type { Context } from "../../release/context.ts";
 import { kernelDecompressors } from "../../release/decompressors.ts";
+import type { Words } from "../../text.ts";
 
 export interface Check {
 	/** What was looked at, e.g. "squashfs in the kernel". */
@@ -23,15 +24,15 @@ export interface Check {
 	fix?: string;
 }
 
-export async function packing(): Promise<Check[]> {
+export async function packing({ words }: Context): Promise<Check[]> {
 	return [
-		await mksquashfs(),
+		await mksquashfs(words),
 		program("sqfs2tar", "only for a proof where nothing can be mounted"),
 		...["xz", "zstd", "gzip", "bzip2"].map((name) => program(name, `only for tarballs of ${name}`)),
 	];
 }
 
-async function mksquashfs(): Promise<Check> {
+async function mksquashfs(words: Words): Promise<Check> {
 	const name = "mksquashfs";
 	try {
 		const { tool, readsTar, compressors } = await squashfs.tools();
@@ -39,11 +40,12 @@ async function mksquashfs(): Promise<Check> {
 		return { name, result: readsTar ? "ok" : "warn", found };
 	} catch (error) {
 		if (!(error instanceof KsquashError)) throw error;
-		return { name, result: "fail", found: error.message, fix: error.hint };
+		const { message, hint } = error.inWords(words);
+		return { name, result: "fail", found: message, fix: hint };
 	}
 }
 
-/** Only for --format erofs: nothing else needs it. */
+/** Only for images of EROFS: nothing else needs it. */
 export async function erofsTools({ probe }: Context): Promise<Check[]> {
 	if (which("mkfs.erofs") === undefined) return [];
 	const { tool, compressors, readsTar } = await formats.erofs.tools();

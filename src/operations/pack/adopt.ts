@@ -24,6 +24,7 @@ import { type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
+import { option, text } from "../../text.ts";
 
 export type AdoptOptions = Pick<Options<"pack">, "adopt" | "buildDir" | "variant" | "owner">;
 
@@ -106,7 +107,7 @@ async function readFrom(tree: KernelTree, name: string, owner: Owner | undefined
 	const reader = owner === undefined || owner.uid === 0 ? { ...(owner ?? NOBODY), uid } : owner;
 	const bytes = await readOwned(tree.path, name, reader).catch((error: unknown) => {
 		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_FOREIGN_OWNER") throw error;
-		const hint = `leave --owner ${reader.name} out and chown the build directory afterwards; or chown ${reader.name} ${join(tree.path, name)}`;
+		const hint = text`leave ${option("owner", reader.name)} out and chown the build directory afterwards; or chown ${reader.name} ${join(tree.path, name)}`;
 		throw error.with({ hint });
 	});
 	if (bytes !== undefined) return bytes;

@@ -12,6 +12,7 @@ import { type ReleasePaths, releasePaths } from "../../layout.ts";
 import { type Entry, findEntry } from "../../release/catalog.ts";
 import type { Context } from "../../release/context.ts";
 import type { Patch } from "../../source/patch.ts";
+import { option, text } from "../../text.ts";
 import { makeManifest, restoreManifest } from "./manifest.ts";
 import type { PackOptions, ResolvedOptions } from "./options.ts";
 import { publish, publishManifest } from "./publish.ts";
@@ -114,7 +115,8 @@ export function warnOfOtherWishes(
 		(told.length === 0 || [...compression.options, ...toolOptions].every((word) => told.includes(word)));
 	if (alike) return;
 	const is = `${info.format}, ${info.compressor}, blocks of ${info.blockSize >> 10}K`;
-	context.warn(`${release} stays as it was packed (${is}): --replace, with its tarball or tree, packs it anew`);
+	const replace = option("replace");
+	context.warn(text`${release} stays as it was packed (${is}): ${replace}, with its tarball or tree, packs it anew`);
 }
 
 export function otherContent(error: unknown, entry: Entry, from: string): unknown {

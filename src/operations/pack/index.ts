@@ -17,6 +17,7 @@ import { decompressorProblem } from "../../release/decompressors.ts";
 import { finishReplacement, hasDisplacedTree } from "../../release/displaced-tree.ts";
 import { removeLeftovers, withLock } from "../../release/locks.ts";
 import { readPatches } from "../../source/patch.ts";
+import { option, text } from "../../text.ts";
 import { assertGood, type PackContext, type PackResult, packResult, warnOfOtherWishes } from "./context.ts";
 import { type PackOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { assertPatchable, packPatchedTree } from "./patched.ts";
@@ -49,7 +50,7 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const trust = await resolveTrust(opened.kind === "tarball" ? "tarball" : "tree", options);
 	const job = { context, format, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") {
-		// What a --replace that broke off has set aside is what it packed: the same command goes on from there.
+		// What a replacing that broke off has set aside is what it packed: the same command goes on from there.
 		const begun = options.replace && (await hasDisplacedTree(releasePaths(context.layout, opened.release)));
 		assertNothingAsked(opened.release, begun ? { ...options, replace: false } : options);
 	}
@@ -102,15 +103,15 @@ async function completePacked(job: PackContext, release: string): Promise<PackRe
 /** Only the source can be packed anew, and it is gone. */
 function assertNothingAsked(packed: string, { replace, release, patches }: PackOptions): void {
 	const asked = replace
-		? "--replace"
+		? "replace"
 		: patches?.length
-			? "--patch"
+			? "patches"
 			: release !== undefined && release !== packed
-				? "--release"
+				? "release"
 				: undefined;
 	if (asked === undefined) return;
-	const why = `${packed} is packed already and its tree is gone: there is nothing that ${asked} could pack`;
+	const why = text`${packed} is packed already and its tree is gone: there is nothing that ${option(asked)} could pack`;
 	throw new KsquashError("ERR_KSQUASH_USAGE", why, {
-		hint: `give the tarball, or another copy of the tree; without ${asked} the command goes on from there`,
+		hint: text`give the tarball, or another copy of the tree; without ${option(asked)} the command goes on from there`,
 	});
 }

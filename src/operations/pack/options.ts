@@ -15,6 +15,7 @@ import {
 } from "../../image/format.ts";
 import type { Options } from "../../options/types.ts";
 import type { Context } from "../../release/context.ts";
+import { option, type Text, text } from "../../text.ts";
 import type { ImageOptions } from "./write.ts";
 
 export type PackOptions = Options<"pack">;
@@ -55,7 +56,10 @@ export function resolveOptions(
 		throw new KsquashError("ERR_KSQUASH_TOOL_MISSING", `${tools.tool} was built without ${compressor} (it has ${has})`);
 	}
 	if (format.name !== "squashfs" && options.toolOptions?.length) {
-		throw new KsquashError("ERR_KSQUASH_USAGE", `options behind -- are mksquashfs's; ${format.name} has none`);
+		throw new KsquashError(
+			"ERR_KSQUASH_USAGE",
+			text`options for mksquashfs itself (${option("toolOptions")}) are none of ${format.name}'s`,
+		);
 	}
 	assertToolOptions(options.toolOptions ?? []);
 	return {
@@ -72,12 +76,12 @@ export function resolveOptions(
 const complete = "every entry of the source must be in the image as it is, or the proof fails";
 
 /** These would make an image that cannot be mounted or proved, write into another one, or have an option of ours. */
-const refused: Readonly<Record<string, string>> = {
-	"-comp": "give --comp",
-	"-b": "give --block-size",
-	"-processors": "give --jobs",
-	"-mem": "give --memory",
-	"-mem-percent": "give --memory",
+const refused: Readonly<Record<string, string | Text>> = {
+	"-comp": text`give ${option("compressor")}`,
+	"-b": text`give ${option("blockSize")}`,
+	"-processors": text`give ${option("jobs")}`,
+	"-mem": text`give ${option("memory")}`,
+	"-mem-percent": text`give ${option("memory")}`,
 	"-noappend": "ksquash always writes a new image",
 	"-recover": "ksquash always writes a new image",
 	"-recovery-path": "ksquash always writes a new image",
@@ -106,10 +110,10 @@ const refused: Readonly<Record<string, string>> = {
 };
 
 function assertToolOptions(options: readonly string[]): void {
-	for (const option of options) {
+	for (const word of options) {
 		// -action and its three kinds, -log-action, -action-file …: they choose what goes in.
-		const why = Object.hasOwn(refused, option) ? refused[option] : /^-.*action\b/.test(option) ? complete : undefined;
-		if (why) throw new KsquashError("ERR_KSQUASH_USAGE", `mksquashfs ${option} is refused: ${why}`);
+		const why = Object.hasOwn(refused, word) ? refused[word] : /^-.*action\b/.test(word) ? complete : undefined;
+		if (why) throw new KsquashError("ERR_KSQUASH_USAGE", text`mksquashfs ${word} is refused: ${why}`);
 	}
 }
 

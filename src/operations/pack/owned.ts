@@ -10,6 +10,7 @@ import { splitFile } from "../../portage/block.ts";
 import { nameOf, ownerOf } from "../../portage/packages.ts";
 import type { Context } from "../../release/context.ts";
 import { readIfExists } from "../../system/files.ts";
+import { call, text } from "../../text.ts";
 
 /**
  * Over a mounted image `emerge -C` ends with a traceback (EROFS), and the package stays: with the hook that it saved, or
@@ -21,8 +22,8 @@ export async function warnIfPortages({ layout, warn }: Context, tree: string): P
 	const name = nameOf(owner);
 	const hook = (await readIfExists(join(layout.portageEnv, name)))?.toString("utf8") ?? "";
 	if (splitFile(hook).block !== undefined) return;
+	const install = call("portageInstall", undefined, { packages: [name] });
 	warn(
-		`${tree} belongs to ${owner}: emerge cannot remove or replace it while its image is mounted over it; ` +
-			`ksquash portage install --package ${name} makes emerge unmount it first`,
+		text`${tree} belongs to ${owner}: emerge cannot remove or replace it while its image is mounted over it; ${install} makes emerge unmount it first`,
 	);
 }

@@ -21,6 +21,7 @@ import { attempt } from "../../system/failure.ts";
 import { temporaryName } from "../../system/files.ts";
 import { contentHash, diffLists, newestTime } from "../../system/list.ts";
 import { copyTree, untar } from "../../tar/untar.ts";
+import { blank, option, text } from "../../text.ts";
 import type { PackContext, PackResult } from "./context.ts";
 import { assertSpace, type PackOptions, SCRATCH_RATIO } from "./options.ts";
 import { settleImage } from "./settle.ts";
@@ -39,10 +40,13 @@ export interface Filling {
 /** Throws ERR_KSQUASH_USAGE or ERR_KSQUASH_TREE_UNSUITABLE for what cannot be combined with patches. */
 export function assertPatchable(layout: Layout, source: Source, options: PackOptions): void {
 	if (!options.patches?.length) return;
-	const other = options.adopt ? "--adopt" : options.replaceSource ? "--replace-source" : undefined;
+	const other = options.adopt ? "adopt" : options.replaceSource ? "replaceSource" : undefined;
 	if (other !== undefined) {
 		const why = "the image holds the source as the patches made it, so nothing may go for it";
-		throw new KsquashError("ERR_KSQUASH_USAGE", `--patch and ${other} exclude each other: ${why}`);
+		throw new KsquashError(
+			"ERR_KSQUASH_USAGE",
+			text`${option("patches")} and ${option(other)} exclude each other: ${why}`,
+		);
 	}
 	if (source.kind === "tree") assertElsewhere(layout, source.tree, source.release);
 }
@@ -51,7 +55,7 @@ function assertElsewhere(layout: Layout, tree: KernelTree, release: string): voi
 	if (releasePaths(layout, release).mountPoint !== tree.path) return;
 	const why = `${tree.path} stands where the patched image of ${release} would be mounted, and no tree is patched in its place`;
 	throw new KsquashError("ERR_KSQUASH_TREE_UNSUITABLE", why, {
-		hint: "give the tarball, or name the patched release: --release REL",
+		hint: text`give the tarball, or name the patched release: ${option("release", blank("REL"))}`,
 	});
 }
 
@@ -119,7 +123,9 @@ export async function writePatched(
 	{ from, way, fill }: Filling,
 	check: (release: string) => void = () => undefined,
 ): Promise<WrittenImage> {
-	context.warn(`--patch works on files: ${from} is ${way} into a scratch directory beside the image first`);
+	context.warn(
+		text`${option("patches")} works on files: ${from} is ${way} into a scratch directory beside the image first`,
+	);
 	return await withScratch(context, temporaryName(writing.temporary), async (directory) => {
 		const { top, list, origin } = await fill(directory);
 		const settleTop = async (): Promise<void> => {

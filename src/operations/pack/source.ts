@@ -16,6 +16,7 @@ import { type KernelTree, readTree } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { isEmptyDirectory, lstatIfExists } from "../../system/files.ts";
 import { assertPath, assertRelease, isRelease } from "../../system/names.ts";
+import { blank, call, option, text } from "../../text.ts";
 
 export type Fate =
 	/** It stands where the mount point will be: exchanged with it, then removed. */
@@ -35,9 +36,10 @@ export type SourceOptions = Pick<Options<"pack">, "release" | "keepSource" | "re
 
 export async function openSource(layout: Layout, given: string, options: SourceOptions): Promise<Source> {
 	assertPath(given, "the source");
-	if (options.release !== undefined) assertRelease(options.release, "from --release");
+	if (options.release !== undefined) assertRelease(options.release, text`from ${option("release")}`);
 	if (options.keepSource && options.replaceSource) {
-		throw new KsquashError("ERR_KSQUASH_USAGE", "--keep-source and --replace-source exclude each other");
+		const [keep, replace] = [option("keepSource"), option("replaceSource")];
+		throw new KsquashError("ERR_KSQUASH_USAGE", text`${keep} and ${replace} exclude each other`);
 	}
 	const { path, other } = await locate(layout, given);
 	assertNoRest(path);
@@ -52,7 +54,7 @@ export async function openSource(layout: Layout, given: string, options: SourceO
 	const file = stats.isSymbolicLink() ? await linkedFile(path) : undefined;
 	if (file !== undefined && options.replaceSource) {
 		const why = `${path} is a symbolic link to ${file}`;
-		throw new KsquashError("ERR_KSQUASH_USAGE", `${why}: --replace-source wants the file itself`);
+		throw new KsquashError("ERR_KSQUASH_USAGE", text`${why}: ${option("replaceSource")} wants the file itself`);
 	}
 	if (stats.isDirectory() || (stats.isSymbolicLink() && file === undefined)) {
 		const reading = readTree(path, { release: options.release, built: options.adopt });
@@ -78,11 +80,12 @@ function assertNoRest(path: string): void {
 }
 
 function begun(rest: string, tree: string | undefined): KsquashError {
+	const verify = call("verify", blank("RELEASE"), { depth: "deep" });
 	const of = tree === undefined ? "a tree" : tree;
 	const why = `${rest} is what was left of ${of} when its removal broke off; its image was proved equal to the whole`;
 	return new KsquashError("ERR_KSQUASH_OCCUPIED", why, {
 		path: rest,
-		hint: `ksquash verify --deep RELEASE looks whether the image is good; ${rest} can be removed then`,
+		hint: text`${verify} looks whether the image is good; ${rest} can be removed then`,
 	});
 }
 

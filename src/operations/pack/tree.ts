@@ -21,6 +21,7 @@ import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/t
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
+import { option, text } from "../../text.ts";
 import { type Adoption, assertSaved, saveAdoption, surveyAdoption } from "./adopt.ts";
 import {
 	assertGood,
@@ -116,14 +117,14 @@ async function assertReplaceable(
 	const { state } = await attempt(`look at ${tree.path}`, statTarget(tree.path));
 	if (state !== "unmounted") {
 		throw new KsquashError("ERR_KSQUASH_TREE_UNSUITABLE", `${tree.path} is a mount point: it cannot be removed`, {
-			hint: "unmount it and look at what is below, or pack it with --keep-source",
+			hint: text`unmount it and look at what is below, or pack it with ${option("keepSource")}`,
 		});
 	}
 	if (fate === "replace") await assertNoDisplacedTree(paths);
 	else if ((await lstatIfExists(restOf(tree.path))) !== undefined) {
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${restOf(tree.path)} is there: an earlier removal left it`, {
 			path: restOf(tree.path),
-			hint: "look at what is in it and move it away, or pack with --keep-source",
+			hint: text`look at what is in it and move it away, or pack with ${option("keepSource")}`,
 		});
 	}
 	await assertIdle(tree.path);
@@ -138,7 +139,7 @@ async function dispose(
 	let result: Replaced;
 	if (fate === "replace" && !mountable && !options.replaceSource) {
 		context.warn(
-			`${tree.path} stays: the image cannot be mounted in its place here (${problem?.message}); --replace-source removes it`,
+			text`${tree.path} stays: the image cannot be mounted in its place here (${problem?.message ?? ""}); ${option("replaceSource")} removes it`,
 		);
 		return { source: "kept", kept: [] };
 	}
@@ -146,7 +147,8 @@ async function dispose(
 	else if (fate === "remove") result = await removeSource(context, tree.path, proof, keep);
 	else {
 		if (tree.versionControl.length > 0 && tree.path === paths.mountPoint && !options.keepSource) {
-			context.warn(`${tree.path} stays: it has ${tree.versionControl.join(", ")}; --replace-source replaces it`);
+			const why = `it has ${tree.versionControl.join(", ")}`;
+			context.warn(text`${tree.path} stays: ${why}; ${option("replaceSource")} replaces it`);
 		}
 		return { source: "kept", kept: [] };
 	}

@@ -14,6 +14,7 @@ import { missingProgram, which } from "../../process/run.ts";
 import type { SignatureFiles } from "../../source/signature.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists } from "../../system/files.ts";
+import { option, text } from "../../text.ts";
 
 export type TrustOptions = Pick<Options<"pack">, "sha256" | "signature" | "keyring">;
 
@@ -22,6 +23,8 @@ export interface Trust {
 	signature?: SignatureFiles;
 }
 
+const FETCH = "gpg --locate-keys torvalds@kernel.org gregkh@kernel.org";
+
 /** gpgv's own names first: a keyring of its own means that somebody chose these keys to trust. */
 const KEYRINGS = ["trustedkeys.kbx", "trustedkeys.gpg", "pubring.kbx", "pubring.gpg"] as const;
 
@@ -29,14 +32,17 @@ const KEYRINGS = ["trustedkeys.kbx", "trustedkeys.gpg", "pubring.kbx", "pubring.
 export async function resolveTrust(kind: "tree" | "tarball", options: TrustOptions): Promise<Trust> {
 	const { sha256, signature, keyring } = options;
 	if (kind === "tree" && (sha256 ?? signature) !== undefined) {
-		const asked = sha256 === undefined ? "--signature" : "--sha256";
-		throw new KsquashError("ERR_KSQUASH_USAGE", `${asked} is of a tarball; this source is a tree`);
+		const asked = sha256 === undefined ? "signature" : "sha256";
+		throw new KsquashError("ERR_KSQUASH_USAGE", text`${option(asked)} is of a tarball; this source is a tree`);
 	}
 	if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
 		throw new KsquashError("ERR_KSQUASH_USAGE", `${sha256} is no sha256: that has 64 hexadecimal digits`);
 	}
 	if (keyring !== undefined && signature === undefined) {
-		throw new KsquashError("ERR_KSQUASH_USAGE", "--keyring without --signature: there is nothing to check");
+		throw new KsquashError(
+			"ERR_KSQUASH_USAGE",
+			text`${option("keyring")} without ${option("signature")}: there is nothing to check`,
+		);
 	}
 	const trust: Trust = sha256 === undefined ? {} : { sha256: sha256.toLowerCase() };
 	if (signature === undefined) return trust;
@@ -56,7 +62,7 @@ async function ownKeyring(): Promise<string> {
 		"ERR_KSQUASH_NO_INPUT",
 		`there is no keyring: none of ${KEYRINGS.join(", ")} in ${directory}`,
 		{
-			hint: "name one with --keyring, or fetch the key: gpg --locate-keys torvalds@kernel.org gregkh@kernel.org",
+			hint: text`name one with ${option("keyring")}, or fetch the key: ${FETCH}`,
 		},
 	);
 }

@@ -11,7 +11,7 @@ import { KsquashError } from "../../errors.ts";
 import type { Options } from "../../options/types.ts";
 import { splitFile, withBlock } from "../../portage/block.ts";
 import { sortByEclass } from "../../portage/eclasses.ts";
-import { hookFiles, inspectHooks, type PortageStatus, syntaxProblem, text } from "../../portage/hooks.ts";
+import { type HookStatus, hookFiles, inspectHooks, syntaxProblem, text } from "../../portage/hooks.ts";
 import { oldFunctions, withoutFunctions } from "../../portage/original.ts";
 import { findPackages } from "../../portage/packages.ts";
 import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
@@ -19,9 +19,13 @@ import { withLock } from "../../release/locks.ts";
 import type { Settings } from "../../settings.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, makeDirectory, readIfExists, unlinkIfExists, writeFileAtomic } from "../../system/files.ts";
+import { option, text as said } from "../../text.ts";
 import { adoptOld } from "./migrate.ts";
 
-export type { PortageStatus } from "../../portage/hooks.ts";
+export interface PortageStatus extends Omit<HookStatus, "problems"> {
+	/** What is wrong or would go wrong, one sentence each. */
+	problems: string[];
+}
 
 const LOCK = "portage";
 
@@ -79,7 +83,9 @@ export async function portageUninstall(options: PortageUninstallOptions = {}): P
 
 /** What there is of the hook, and what is wrong with it. */
 export async function portageStatus(options: CommonOptions = {}): Promise<PortageStatus> {
-	return await inspectHooks((await openContext("portageStatus", options)).layout);
+	const { layout, say } = await openContext("portageStatus", options);
+	const { hooks, problems } = await inspectHooks(layout);
+	return { hooks, problems: problems.map(say) };
 }
 
 /** What the hook asks for: a setting's value, "" where it has none. */
@@ -128,6 +134,8 @@ interface Plan {
 	before: string;
 	after: string;
 	steps: string[];
+	/** Functions are taken out: what was there is kept beside it. */
+	keepsCopy: boolean;
 }
 
 async function planFor({ layout }: Context, name: string, migrate: boolean): Promise<Plan> {
@@ -143,7 +151,7 @@ async function planFor({ layout }: Context, name: string, migrate: boolean): Pro
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} has functions that pack and delete by themselves`, {
 			path,
 			notes: old.flatMap((found) => [`line ${found.from}: ${found.name}, which ksquash takes the place of`]),
-			hint: "--migrate takes just these out and keeps a copy of the file (--dry-run shows it)",
+			hint: said`${option("migrate")} takes just these out and keeps a copy of the file (${option("dryRun")} shows it)`,
 		});
 	}
 	const after = withBlock(withoutFunctions(rest, old));
@@ -158,14 +166,15 @@ async function planFor({ layout }: Context, name: string, migrate: boolean): Pro
 	]);
 	const saved = old.length > 0 ? [`keep a copy of it in ${path}.before-ksquash`] : [];
 	const write = block === undefined ? `add ksquash's block to ${path}` : `bring ksquash's block in ${path} up to date`;
-	return { path, before, after, steps: after === before ? [] : [...saved, ...taken, write] };
+	const steps = after === before ? [] : [...saved, ...taken, write];
+	return { path, before, after, steps, keepsCopy: old.length > 0 };
 }
 
-async function carryOut({ dryRun }: Context, { path, before, after, steps }: Plan): Promise<string[]> {
+async function carryOut({ dryRun }: Context, { path, before, after, steps, keepsCopy }: Plan): Promise<string[]> {
 	if (dryRun || steps.length === 0) return steps;
 	await attempt(`make ${dirname(path)}`, makeDirectory(dirname(path)));
 	const options = before === "" ? { mode: 0o644 } : await modeOf(path);
-	if (steps.some((step) => step.startsWith("keep a copy"))) {
+	if (keepsCopy) {
 		// Portage reads CATEGORY/NAME, NAME:SLOT and NAME-VERSION only: a copy by another name is never sourced.
 		await attempt(`keep ${path}`, writeFileAtomic(`${path}.before-ksquash`, before, options));
 	}

@@ -16,7 +16,7 @@ import { type Build, buildsOf, findAllBuilds, isBelowRoot } from "../../release/
 import { type Entry, scan } from "../../release/catalog.ts";
 import type { Context } from "../../release/context.ts";
 import { withLock } from "../../release/locks.ts";
-import { ksquashCommand } from "../../system/command-line.ts";
+import { blank, call, text } from "../../text.ts";
 
 export interface Migration {
 	/** What was done (with dryRun: what would be). */
@@ -27,27 +27,31 @@ export interface Migration {
 
 export async function adoptOld(context: Context): Promise<Migration> {
 	const result: Migration = { did: [], left: [] };
+	const { say } = context;
 	const entries = await scan(context.layout);
 	const builds = await findAllBuilds(context.layout);
 	for (const entry of entries) {
 		const { release, paths } = entry;
 		// Portage's patches are in no tarball: what it installed only it can make again.
 		const owner = await ownerOf(paths.root, join("/", relative(paths.root, paths.image)));
-		const tarball = ksquashCommand(`pack --replace --release ${release} TARBALL`, paths.root);
-		const again = owner === undefined ? tarball : `emerge --oneshot =${owner}`;
+		const { root } = paths;
+		const tarball = call("pack", blank("TARBALL"), { replace: true, release, root });
+		const again = owner === undefined ? text`${tarball}` : `emerge --oneshot =${owner}`;
 		if (entry.imageProblem !== undefined) {
-			result.left.push(`${paths.image} is no good image (${entry.imageProblem}): ${again}`);
+			result.left.push(say(text`${paths.image} is no good image (${entry.imageProblem}): ${again}`));
 			continue;
 		}
 		if (entry.manifest === undefined) {
-			const mount = ksquashCommand(`mount ${release}`, paths.root);
-			result.left.push(`${paths.image} has no manifest: ${mount} mounts it as it is; to have it proved: ${again}`);
+			const mount = call("mount", release, { root });
+			result.left.push(
+				say(text`${paths.image} has no manifest: ${mount} mounts it as it is; to have it proved: ${again}`),
+			);
 		}
 		for (const build of buildsOf(builds, release)) {
 			if (build.stamp === undefined) await adoptBuild(context, entry, build, result);
 		}
 	}
-	result.left.push(...(await oldScripts(context.layout.root)));
+	result.left.push(...(await oldScripts(context.layout.root)).map(say));
 	return result;
 }
 
@@ -66,7 +70,7 @@ async function adoptBuild(context: Context, { release, paths }: Entry, build: Bu
 		result.did.push(done);
 	} catch (error) {
 		if (!(error instanceof KsquashError) || !NOT_FIT.includes(error.code)) throw error;
-		const other = ksquashCommand(`configure ${release} --build-dir DIRECTORY`, paths.root);
-		result.left.push(`${error.message}: it stays as it is; for another one: ${other}`);
+		const other = call("configure", release, { buildDir: blank("DIRECTORY"), root: paths.root });
+		result.left.push(context.say(text`${error.message}: it stays as it is; for another one: ${other}`));
 	}
 }

@@ -19,6 +19,7 @@ import { unselect } from "../../release/link.ts";
 import { removeLeftovers, withLock } from "../../release/locks.ts";
 import { LOCK_WAIT_MS, mounterFor, ownMount } from "../../release/mount-guards.ts";
 import { readLinkIfExists, removeEmptyDirectory, unlinkIfExists } from "../../system/files.ts";
+import { option, text } from "../../text.ts";
 import { closeAll, type OpenedBuild, openBuilds, type RemovedBuild, removeBuild } from "./build.ts";
 import { withLinks } from "./links.ts";
 import { planOf } from "./plan.ts";
@@ -146,7 +147,9 @@ async function removeOne(
 	const links = await withLinks(context.layout, build, async () => {
 		const gone = async (): Promise<RemovedBuild> => await removeBuild(opened, options);
 		const { foreign, changed } = await context.step("remove", build.path, gone);
-		result.stays.push(...foreign.map((path) => `${name(path)}: Kbuild did not make it (--purge removes it)`));
+		for (const path of foreign) {
+			result.stays.push(context.say(text`${name(path)}: Kbuild did not make it (${option("purge")} removes it)`));
+		}
 		result.stays.push(...changed.map((path) => `${name(path)}: it changed after it was saved (run this again)`));
 		if (foreign.length + changed.length === 0) result.removed.push(build.path);
 		// As long as something of ours is behind it, the link is how the next run finds it.

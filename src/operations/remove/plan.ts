@@ -7,11 +7,12 @@ import { foreignFiles, valuables } from "../../build/generated.ts";
 import type { Context } from "../../release/context.ts";
 import { successor } from "../../release/link.ts";
 import { escapeNative } from "../../system/list.ts";
+import { option, text } from "../../text.ts";
 import type { RemoveOptions, RemoveResult } from "./index.ts";
 import { ownLinks } from "./links.ts";
 import type { Survey } from "./survey.ts";
 
-export async function planOf({ layout }: Context, found: Survey, { purge }: RemoveOptions): Promise<RemoveResult> {
+export async function planOf({ layout, say }: Context, found: Survey, { purge }: RemoveOptions): Promise<RemoveResult> {
 	const { paths, ours } = found;
 	const stays = [...found.stays];
 	const plan = found.aside.map((path) =>
@@ -24,7 +25,9 @@ export async function planOf({ layout }: Context, found: Survey, { purge }: Remo
 		if (names.length > 0) plan.push(`save ${names.join(", ")} of ${path} below ${layout.keptDir}`);
 		const foreign = purge ? [] : await foreignFiles(path);
 		stays.push(
-			...foreign.map((name) => `${join(path, escapeNative(name))}: Kbuild did not make it (--purge removes it)`),
+			...foreign.map((name) => {
+				return say(text`${join(path, escapeNative(name))}: Kbuild did not make it (${option("purge")} removes it)`);
+			}),
 		);
 	}
 	const places = [paths.mountPoint, ...ours.map(({ path }) => path)];

@@ -18,6 +18,7 @@ import type { Context } from "../../release/context.ts";
 import { assertCompletable } from "../../release/displaced-tree.ts";
 import { assertNotLastCopy, assertUnused, ownMount } from "../../release/mount-guards.ts";
 import { isEmptyDirectory, lstatIfExists, readLinkIfExists } from "../../system/files.ts";
+import { option, text } from "../../text.ts";
 
 export interface Survey {
 	paths: ReleasePaths;
@@ -27,7 +28,7 @@ export interface Survey {
 	empty: string[];
 	/** What an interrupted pack left of a tree. */
 	aside: string[];
-	/** Links of --build-dir whose removal had begun, and behind which nothing of ours is left. */
+	/** Links to build directories elsewhere whose removal had begun, and behind which nothing of ours is left. */
 	begunLinks: string[];
 	/** Files of ours beside the mount point. */
 	files: string[];
@@ -111,7 +112,7 @@ function assertOurs({ paths, manifest, manifestProblem, imageProblem }: Entry): 
 	const why = imageProblem ?? `its manifest: ${manifestProblem}`;
 	throw new KsquashError("ERR_KSQUASH_MANIFEST", `${paths.image} is not known as an image of ksquash's (${why})`, {
 		path: paths.image,
-		hint: "look at what it is; --force removes it all the same",
+		hint: text`look at what it is; ${option("force")} removes it all the same`,
 	});
 }
 

@@ -137,7 +137,7 @@ describe("remove, of what is not ours", () => {
 			spoil();
 			await expect(remove(smallRelease, { root })).rejects.toMatchObject({
 				code: "ERR_KSQUASH_MANIFEST",
-				hint: expect.stringContaining("--force"),
+				hint: expect.stringContaining("the option force"),
 			});
 			expect([existsSync(image), existsSync(join(build, ".config"))]).toEqual([true, true]);
 		}

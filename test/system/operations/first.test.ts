@@ -113,12 +113,20 @@ describe("install", () => {
 		const { root } = scratch;
 		mkdirSync(join(scratch.src, `linux-${smallRelease}`));
 		writeFileSync(join(scratch.src, `linux-${smallRelease}`, "mine"), "");
-		await expect(install(placeTarball(scratch), { root, base })).rejects.toMatchObject({
+		const tarball = placeTarball(scratch);
+		await expect(install(tarball, { root, base })).rejects.toMatchObject({
 			code: "ERR_KSQUASH_OCCUPIED",
-			notes: [
-				`${smallRelease} is packed; what is left: ${["mount", "configure", "select"].map((verb) => `ksquash ${verb} ${smallRelease}${verb === "configure" ? " --base defconfig" : ""} --root ${root}`).join(" && ")}`,
+			resume: [
+				{ verb: "mount", release: smallRelease, options: { root } },
+				{ verb: "configure", release: smallRelease, options: { base, root } },
+				{ verb: "select", release: smallRelease, options: { root } },
 			],
 		});
+		const rest = ["mount", "configure", "select"].map((verb) => {
+			return `ksquash ${verb} ${smallRelease}${verb === "configure" ? " --base defconfig" : ""} --root ${root}`;
+		});
+		const { stderr } = await cli(["install", tarball, "--base", base, "--root", root]);
+		expect(stderr).toContain(`\n  ${smallRelease} is packed; what is left: ${rest.join(" && ")}\n`);
 		expect(existsSync(join(scratch.src, `linux-${smallRelease}.sqfs`))).toBe(true);
 	});
 
@@ -152,7 +160,7 @@ describe("configure", () => {
 		for (const dryRun of [true, false]) {
 			await expect(configure(smallRelease, { root, dryRun })).rejects.toMatchObject({
 				code: "ERR_KSQUASH_FOREIGN_OWNER",
-				hint: expect.stringMatching(/^--owner nobody /),
+				hint: expect.stringMatching(/^the option owner: "nobody" /),
 			});
 		}
 	});

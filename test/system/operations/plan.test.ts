@@ -107,7 +107,7 @@ describe("mount", () => {
 		execFileSync("cp", [path("old.sqfs"), image]);
 		const refusal = {
 			code: "ERR_KSQUASH_OCCUPIED",
-			hint: `ksquash umount ${smallRelease} --root ${root} && ksquash mount ${smallRelease} --root ${root}`,
+			resume: ["umount", "mount"].map((verb) => ({ verb, release: smallRelease, options: { root } })),
 		};
 		await expect(mount(smallRelease, { root })).rejects.toMatchObject(refusal);
 		await expect(mount(smallRelease, { root, dryRun: true })).rejects.toMatchObject(refusal);
@@ -178,7 +178,7 @@ describe("pack of what is packed already", () => {
 		expect(await pack(smallRelease, { root })).toMatchObject({ already: true, source: "absent" });
 		const warnings: string[] = [];
 		await pack(smallRelease, { root, preset: "smallest", onWarning: (line) => warnings.push(line) });
-		expect(warnings).toEqual([expect.stringContaining("--replace, with its tarball or tree, packs it anew")]);
+		expect(warnings).toEqual([expect.stringContaining("the option replace, with its tarball or tree, packs it anew")]);
 	});
 
 	it("takes no mount of another file system for its own", async () => {

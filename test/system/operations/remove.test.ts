@@ -189,7 +189,8 @@ describe("configure", () => {
 		await pack(placeTarball(scratch), { root: scratch.root });
 		await expect(configure(smallRelease, { root: scratch.root })).rejects.toMatchObject({
 			code: "ERR_KSQUASH_NO_INPUT",
-			hint: expect.stringContaining(`ksquash mount ${smallRelease}`),
+			hint: `mount it first: mount("${smallRelease}", { root: "${scratch.root}" })`,
+			resume: [{ verb: "mount", release: smallRelease, options: { root: scratch.root } }],
 		});
 	});
 });

@@ -74,7 +74,7 @@ describe("an image that is there", () => {
 			for (const wish of wishes as PackOptions[]) {
 				const said = await warningsOf(source, { ...again, ...wish });
 				expect(said, JSON.stringify(wish)).toEqual([
-					expect.stringMatching(/stays as it was packed \(squashfs, .*--replace/),
+					expect.stringMatching(/stays as it was packed \(squashfs, .*the option replace/),
 				]);
 			}
 		}
@@ -88,7 +88,7 @@ describe("--build-dir", () => {
 		placeTree(scratch);
 		await expect(configure(smallRelease, { root, base, buildDir: join(src, `${build}-b`) })).rejects.toMatchObject({
 			code: "ERR_KSQUASH_USAGE",
-			hint: expect.stringContaining("--variant"),
+			hint: expect.stringContaining("the option variant"),
 		});
 		expect(existsSync(join(src, `${build}-b`))).toBe(false);
 		expect(existsSync(join(src, build))).toBe(false);
@@ -144,7 +144,7 @@ describe("--adopt", () => {
 		for (const dryRun of [true, false]) {
 			await expect(pack(tree, { root, adopt: true, owner: "nobody", dryRun })).rejects.toMatchObject({
 				code: "ERR_KSQUASH_FOREIGN_OWNER",
-				hint: expect.stringMatching(/leave --owner nobody out.*chown nobody/),
+				hint: expect.stringMatching(/leave the option owner: "nobody" out.*chown nobody/),
 			});
 			expect(existsSync(join(src, build))).toBe(false);
 			expect(readFileSync(join(tree, ".config"), "utf8")).toBe("CONFIG_MODULES=y\n");
@@ -158,7 +158,7 @@ describe("--adopt", () => {
 		writeFileSync(join(tree, ".config"), "CONFIG_ARM64=y\nCONFIG_64BIT=y\n");
 		await expect(install(tree, { root, adopt: true })).rejects.toMatchObject({
 			code: "ERR_KSQUASH_KCONFIG",
-			hint: expect.stringContaining("--arch arm64"),
+			hint: expect.stringContaining('the option arch: "arm64"'),
 		});
 		expect(existsSync(join(tree, "Makefile"))).toBe(true);
 		expect(existsSync(join(src, build))).toBe(false);
@@ -196,7 +196,7 @@ describe("the words of a refusal", () => {
 		placeTree(scratch);
 		await configure(smallRelease, { root, base });
 		await expect(select(smallRelease, { root, variant: "b" })).rejects.toMatchObject({
-			hint: expect.stringContaining(`configure ${smallRelease} --variant b`),
+			hint: expect.stringContaining(`configure("${smallRelease}", { variant: "b", root: "${root}" })`),
 		});
 	});
 
@@ -213,8 +213,14 @@ describe("the words of a refusal", () => {
 				if (step === "publish" && state === "done") mkdirSync(join(mountPoint, "in-the-way"), { recursive: true });
 			},
 		});
+		const rest = { release: smallRelease, options: { root } };
 		await expect(occupied).rejects.toMatchObject({
-			notes: [expect.stringContaining(`mount ${smallRelease} --fuse auto`)],
+			notes: [expect.stringContaining(`is packed; what is left: mount("${smallRelease}", { fuse: "auto"`)],
+			resume: [
+				{ verb: "mount", release: smallRelease, options: { fuse: "auto", root } },
+				{ verb: "configure", release: smallRelease, options: { base, root } },
+				{ verb: "select", ...rest },
+			],
 		});
 	});
 });

@@ -162,7 +162,7 @@ config QUIET\n\tbool\n${bool("HELD")}${bool("HOLDER", "\tselect HELD\n")}${bool(
 		const miss = whyMissed(misses[0] as (typeof misses)[number], tree, valuesIn(tree, final));
 		expect(miss.reason.kind).toBe(kind);
 		expect(miss.reason.text).toContain(text);
-		expect(miss.text).toMatch(/^my\.config:1: CONFIG_/);
+		expect(String(miss.text)).toMatch(/^my\.config:1: CONFIG_/);
 		if (kind !== "unknown") expect(miss.reason.at).toMatch(/^Kconfig:\d+$/);
 	});
 });

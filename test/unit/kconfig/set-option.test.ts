@@ -68,7 +68,7 @@ test("a finding's line is shown as the UTF-8 that it is, and what nobody can see
 
 test("a finding as a line: file, line, column, reason, and a long line cut", () => {
 	const [finding] = parseConfig(`\nCONFIG_A = ${"x".repeat(100)}\n`, "my.config").findings;
-	expect(finding && findingLine(finding)).toMatch(
+	expect(String(finding && findingLine(finding))).toMatch(
 		/^my\.config:2:9: lost: there is a blank before “=”: "CONFIG_A = x+…"$/,
 	);
 });
