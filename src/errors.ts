@@ -83,6 +83,12 @@ const table = {
 
 export type ErrorCode = keyof typeof table;
 
+/**
+ * Of ERR_KSQUASH_CONFIG_FILE · untrusted: another user than those who are trusted owns the file, or may write it ·
+ * without-config: a kernel that carries none.
+ */
+export type ErrorKind = "untrusted" | "without-config";
+
 export interface ErrorDetails {
 	/** What to do about it; the code's own hint when absent. */
 	hint?: string | Text;
@@ -94,6 +100,12 @@ export interface ErrorDetails {
 	kernelLog?: string;
 	/** The step of the operation that failed, e.g. "verify". */
 	step?: string;
+	/** Of a program that failed: the signal that ended it, e.g. "SIGKILL". */
+	signal?: string;
+	/** Which of several causes with this code it is. */
+	kind?: ErrorKind;
+	/** With ERR_KSQUASH_PROOF: where source and image differ, the first 100. */
+	differences?: readonly { path: string; kind: string; what: string }[];
 	/** What goes on from here, in this order. */
 	resume?: readonly Call[];
 	cause?: unknown;
@@ -102,7 +114,7 @@ export interface ErrorDetails {
 }
 
 /** The fields that not every error has. */
-const OPTIONAL = ["errno", "syscall", "path", "kernelLog", "step", "resume"] as const;
+const OPTIONAL = ["errno", "syscall", "path", "kernelLog", "step", "signal", "kind", "differences", "resume"] as const;
 
 /** The only error that the library throws on purpose. `code` is stable; `message` is not. */
 export class KsquashError extends Error {
@@ -114,6 +126,9 @@ export class KsquashError extends Error {
 	readonly path?: string;
 	readonly kernelLog?: string;
 	readonly step?: string;
+	readonly signal?: string;
+	readonly kind?: ErrorKind;
+	readonly differences?: readonly { path: string; kind: string; what: string }[];
 	readonly resume?: readonly Call[];
 	readonly notes: readonly string[];
 	readonly #texts: { message: string | Text; hint: string | Text; notes: readonly (string | Text)[] };

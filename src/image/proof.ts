@@ -106,5 +106,5 @@ function proofError(
 	const lines = differences.slice(0, 20).map(({ path, what }) => `${path}: ${what}`);
 	if (count > lines.length) lines.push(`… and ${count - lines.length} more`);
 	const message = `the image ${image} is not equal to ${from}: ${count} ${count === 1 ? "entry differs" : "entries differ"}`;
-	return new KsquashError("ERR_KSQUASH_PROOF", message, { notes: [...lines, ...more] });
+	return new KsquashError("ERR_KSQUASH_PROOF", message, { notes: [...lines, ...more], differences });
 }

@@ -10,7 +10,7 @@ import { blank, option, text as said } from "../text.ts";
 import { configArch, kernelArch } from "./arch.ts";
 import { parseConfig } from "./config.ts";
 import { isThere, runningPlaces, type Sources, systemSources } from "./config-locations.ts";
-import { CARRIES_NONE, readConfigFile, UNTRUSTED } from "./read.ts";
+import { readConfigFile } from "./read.ts";
 
 /** A config that the caller has read: it knows whose directory it is. */
 export interface GivenConfig {
@@ -158,8 +158,10 @@ async function runningBase(
 		} catch (error) {
 			// A damaged file is an error: going on without it would lose what it says without a word.
 			if (!(error instanceof KsquashError)) throw error;
-			const unused = [UNTRUSTED, CARRIES_NONE].includes(error.step ?? "") || error.code === "ERR_KSQUASH_PRIVILEGE";
-			if (!unused && !(kind === "image" && error.code === "ERR_KSQUASH_TOOL_MISSING")) throw error;
+			const { code, kind: why } = error;
+			// The file is whole, but not to be used.
+			const unused = why === "untrusted" || why === "without-config" || code === "ERR_KSQUASH_PRIVILEGE";
+			if (!unused && !(kind === "image" && code === "ERR_KSQUASH_TOOL_MISSING")) throw error;
 			passedOver.push(error.message);
 		}
 	}

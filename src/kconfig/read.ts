@@ -13,10 +13,6 @@ import { parseConfig } from "./config.ts";
 import { configInImage, isKernelImage, LIMIT, scanForConfig } from "./kernel-image.ts";
 import { packingOf, unpacked } from "./unpack.ts";
 
-/** The steps of errors that a search for a base survives: the file is whole, but not to be used. */
-export const UNTRUSTED = "trust";
-export const CARRIES_NONE = "carries no config";
-
 export interface ReadOptions {
 	signal?: AbortSignal | undefined;
 	/** Refuse a file that somebody other than root and these users owns or may write. */
@@ -52,7 +48,7 @@ function isConfig(text: Buffer, { allowEmpty }: ReadOptions): boolean {
 
 async function assertTrusted(file: FileHandle, path: string, trusted: readonly number[]): Promise<void> {
 	const stats = await file.stat();
-	const details = { step: UNTRUSTED } as const;
+	const details = { kind: "untrusted" } as const;
 	if (!stats.isFile()) throw unusable(path, "it is no regular file", details);
 	if (stats.uid !== 0 && !trusted.includes(stats.uid))
 		throw unusable(path, `it belongs to the user ${stats.uid}`, details);
@@ -120,7 +116,7 @@ async function* following(file: FileHandle, head: Buffer, signal: AbortSignal | 
 
 function carriesNone(path: string): never {
 	throw unusable(path, "no config is in it (a kernel carries one when it was built with IKCONFIG)", {
-		step: CARRIES_NONE,
+		kind: "without-config",
 	});
 }
 

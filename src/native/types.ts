@@ -6,10 +6,10 @@
 
 import type { NativeError } from "../system/failure.ts";
 import type { FileId } from "../system/files.ts";
-import type { Difference, TreeList } from "../system/list.ts";
+import type { Difference, DifferenceKind, TreeList } from "../system/list.ts";
 import type { NativePath } from "../system/names.ts";
 
-export type { Difference, FileId, NativeError, NativePath, TreeList };
+export type { Difference, DifferenceKind, FileId, NativeError, NativePath, TreeList };
 
 export interface Progress {
 	entries: number;

@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { userInfo } from "node:os";
 import { Readable, type Writable } from "node:stream";
-import { KsquashError } from "../errors.ts";
+import { type ErrorDetails, KsquashError } from "../errors.ts";
 import { type Identity, wrap } from "./launch.ts";
 import { type LineSink, Output } from "./output.ts";
 import { missingProgram, searchPath, which } from "./programs.ts";
@@ -119,14 +119,14 @@ function supervise(command: string, child: ChildProcess, output: Output, options
 		signal?.addEventListener("abort", onAbort, { once: true });
 		if (signal?.aborted) onAbort();
 		child.once("error", (error) =>
-			settle(() => reject(failed(command, `cannot be started: ${error.message}`, output, error))),
+			settle(() => reject(failed(command, `cannot be started: ${error.message}`, output, { cause: error }))),
 		);
 		feed(child, options.input, (error) => group.stop(error));
 		output.read(child, (error) => group.stop(error));
 		output.whenDone(child, (status, killedBy) =>
 			settle(() => {
 				if (group.stopped !== undefined) reject(group.stopped.reason);
-				else if (killedBy !== null) reject(failed(command, `was ended by ${killedBy}`, output));
+				else if (killedBy !== null) reject(failed(command, `was ended by ${killedBy}`, output, { signal: killedBy }));
 				else if (!okStatus.includes(status ?? -1)) reject(failed(command, `ended with exit status ${status}`, output));
 				else resolve(output.result(status ?? 0));
 			}),
@@ -191,12 +191,17 @@ function feed(child: ChildProcess, input: RunOptions["input"], fail: (error: unk
 	source.pipe(stdin);
 }
 
-function failed(command: string, what: string, output: Output, cause?: unknown): KsquashError {
+function failed(
+	command: string,
+	what: string,
+	output: Output,
+	details: Pick<ErrorDetails, "cause" | "signal"> = {},
+): KsquashError {
 	const notes = output.said();
 	return new KsquashError("ERR_KSQUASH_TOOL_FAILED", `${command} ${what}`, {
 		notes,
 		...(notes.length === 0 ? { hint: "it printed nothing" } : {}),
-		...(cause === undefined ? {} : { cause }),
+		...details,
 	});
 }
 

@@ -166,9 +166,10 @@ async function killed(finished: Promise<unknown>): Promise<KsquashError | undefi
 	const reason: unknown = await finished.catch((error: unknown) => error);
 	const by = reason instanceof KsquashError && reason.code === "ERR_KSQUASH_TOOL_FAILED" ? reason : undefined;
 	// SIGPIPE: we ended it ourselves, by reading no further.
-	if (by === undefined || !/was ended by (?!SIGPIPE)/.test(by.message)) return undefined;
+	if (by?.signal === undefined || by.signal === "SIGPIPE") return undefined;
 	return new KsquashError(by.code, by.message, {
 		cause: by,
+		signal: by.signal,
 		hint: "was it short of memory (dmesg)? Otherwise try again",
 	});
 }

@@ -114,7 +114,7 @@ export function isSystemError(error: unknown): error is NativeError {
  */
 export function toolFailure(error: unknown, output: string): unknown {
 	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_TOOL_FAILED") return error;
-	const said = [error.message, ...error.notes].join("\n");
+	const said = error.notes.join("\n");
 	if (/Permission denied|Operation not permitted/.test(said)) {
 		return new KsquashError("ERR_KSQUASH_PRIVILEGE", `cannot make ${output}: ${error.message}`, {
 			path: output,
@@ -122,7 +122,8 @@ export function toolFailure(error: unknown, output: string): unknown {
 			cause: error,
 		});
 	}
-	const full = /No space left on device|Disk quota exceeded|File too large|File size limit|SIGXFSZ/.test(said);
+	const noRoom = /No space left on device|Disk quota exceeded|File too large|File size limit/.test(said);
+	const full = noRoom || error.signal === "SIGXFSZ";
 	if (!full && !/Input\/output error/.test(said)) return error;
 	return new KsquashError(
 		full ? "ERR_KSQUASH_NO_SPACE" : "ERR_KSQUASH_IO",

@@ -27,11 +27,26 @@ export interface TreeList {
 	snapshot?: Uint8Array;
 }
 
+/**
+ * missing-in-image: only the source has it · missing-in-source: only the image · attributes: type, mode, size, time, owner,
+ * target … · content: only the bytes · other-file-system: something is mounted there · changed: while it was read ·
+ * duplicate: a path stands twice.
+ */
+export type DifferenceKind =
+	| "missing-in-image"
+	| "missing-in-source"
+	| "attributes"
+	| "content"
+	| "other-file-system"
+	| "changed"
+	| "duplicate";
+
 export interface Difference {
 	/** Relative; escaped as in the list, and bytes that are not UTF-8 too. */
 	path: string;
+	kind: DifferenceKind;
 	/**
-	 * Tree / image: "only in the tree", "only in the image", "type file / directory", "mode 0644 / 0755", "size 1 / 2",
+	 * For a person. Tree / image: "only in the tree", "only in the image", "type file / directory", "mode 0644 / 0755", "size 1 / 2",
 	 * "time 1 / 2", "device 1:3 / 1:5", "link target a / b", "content", "xattr user.a", "owner 1000:1000 in the image",
 	 * "on another file system", "changed while it was read".
 	 */
@@ -82,7 +97,7 @@ export function contentHash(list: TreeList): string {
 }
 
 /**
- * Where two lists differ, by path, the first 100. `names` says what the two sides are called.
+ * Where two lists differ, by path, the first 100: `a` is the source's, `b` the image's. `names` says what they are called.
  * Counts both ways: an empty list differs from every tree.
  */
 export function diffLists(a: TreeList, b: TreeList, names: readonly [string, string]): Difference[] {
@@ -91,14 +106,15 @@ export function diffLists(a: TreeList, b: TreeList, names: readonly [string, str
 	const differences: Difference[] = [];
 	for (const [path, line] of left) {
 		const other = right.get(path);
-		if (other === undefined) differences.push({ path, what: `only in ${names[0]}` });
-		else if (other !== line) differences.push({ path, what: describeChange(line, other) });
+		if (other === undefined) differences.push({ path, kind: "missing-in-image", what: `only in ${names[0]}` });
+		else if (other !== line) differences.push({ path, ...changeOf(line, other) });
 	}
 	for (const path of right.keys()) {
-		if (!left.has(path)) differences.push({ path, what: `only in ${names[1]}` });
+		if (!left.has(path)) differences.push({ path, kind: "missing-in-source", what: `only in ${names[1]}` });
 	}
 	if (left.size !== a.entries || right.size !== b.entries) {
-		differences.push({ path: ".", what: `a path stands twice (${a.entries} and ${b.entries} entries)` });
+		const what = `a path stands twice (${a.entries} and ${b.entries} entries)`;
+		differences.push({ path: ".", kind: "duplicate", what });
 	}
 	return differences.slice(0, 100);
 }
@@ -141,14 +157,15 @@ function formatLine(entry: ListEntry): string {
 
 const FIELDS = ["type", "mode", "size", "mtime", "content", "path", "target or xattrs", "xattrs"] as const;
 
-function describeChange(a: string, b: string): string {
+function changeOf(a: string, b: string): Pick<Difference, "kind" | "what"> {
 	const left = a.split(" ");
 	const right = b.split(" ");
-	const parts = FIELDS.flatMap((field, i) => {
-		if (left[i] === right[i]) return [];
-		return field === "content" ? [field] : [`${field} ${left[i] ?? "-"} / ${right[i] ?? "-"}`];
+	const fields = [...FIELDS.entries()].filter(([i]) => left[i] !== right[i]);
+	const parts = fields.map(([i, field]) => {
+		return field === "content" ? field : `${field} ${left[i] ?? "-"} / ${right[i] ?? "-"}`;
 	});
-	return parts.join(", ");
+	const onlyContent = fields.every(([, field]) => field === "content");
+	return { kind: onlyContent ? "content" : "attributes", what: parts.join(", ") };
 }
 
 /** The list without these paths (plain ones, which need no escape) and all below them. */

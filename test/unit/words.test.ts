@@ -167,3 +167,58 @@ describe("the library", () => {
 		expect([...used].toSorted()).toEqual(Object.keys(others).toSorted());
 	});
 });
+
+/** Where words of other programs are read, which have no fields. */
+const strangers: Readonly<Record<string, RegExp>> = {
+	// What tools print, and Node's text for errnos that it has no name for.
+	"system/failure.ts": /\.test\(said\)|Unknown system error/,
+	"image/squashfs.ts": /error\.notes\.find\(\(line\) =>|said\.replace\(/,
+	"source/signature.ts": /line\.includes\("No public key"\)/,
+	"mount/fuse.ts": /pattern\.test\(said\)/,
+};
+
+describe("control flow", () => {
+	const field = "(?:message|what|hint|notes?|why|said|reason|problem|step)";
+	const after = "(?:\\)|[?!]|\\[[^\\]]*\\]|\\.(?:at|join|slice)\\([^)]*\\))*";
+	const asked = new RegExp(
+		[
+			`\\b${field}${after}\\.(?:includes|startsWith|endsWith|match|matchAll|search|indexOf|replace|replaceAll)\\((?!")`,
+			`\\b${field}${after}\\.(?:includes|startsWith|endsWith|match|search|indexOf)\\("`,
+			`\\.(?:test|exec)\\([^)]*\\b${field}\\b`,
+			`\\bnotes\\.(?:some|every|find|filter)\\(`,
+			`\\b${field} ===? "[^"]* [^"]*"`,
+		].join("|"),
+	);
+
+	it("knows a question to a sentence where it sees one", () => {
+		for (const line of [
+			'if (error.message.includes("only in"))',
+			"/was ended by/.test(by.message)",
+			'error.notes.every((note) => note.includes("only in the image"))',
+			'steps.some((step) => step.startsWith("keep a copy"))',
+			"pattern.test(said)",
+		]) {
+			expect(asked.test(line), line).toBe(true);
+		}
+		for (const line of ["notes: error.notes,", "why + error.message", 'error.step === "superblock"']) {
+			expect(asked.test(line), line).toBe(false);
+		}
+	});
+
+	it("reads no sentence of ours outside of the one door", () => {
+		const names = readdirSync(join(top, "src"), { recursive: true, encoding: "utf8" });
+		const files = names.filter((name) => name.endsWith(".ts") && !name.startsWith("cli/render/"));
+		const used = new Set<string>();
+		const broken = files.flatMap((name) => {
+			const lines = readFileSync(join(top, "src", name), "utf8").split("\n");
+			return lines.flatMap((line, at) => {
+				if (/^\s*(?:\/\/|\/?\*)/.test(line) || !asked.test(line)) return [];
+				if (!strangers[name]?.test(line)) return [`${name}:${at + 1}: ${line.trim()}`];
+				used.add(name);
+				return [];
+			});
+		});
+		expect(broken).toEqual([]);
+		expect([...used].toSorted()).toEqual(Object.keys(strangers).toSorted());
+	});
+});

@@ -122,12 +122,14 @@ export function warnOfOtherWishes(
 export function otherContent(error: unknown, entry: Entry, from: string): unknown {
 	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_PROOF") return error;
 	const origin = entry.manifest ? `made from ${entry.manifest.origin.path}` : "of unknown origin";
-	const lacks = error.notes.length > 0 && error.notes.every((note) => note.includes("only in the image"));
+	const { differences = [] } = error;
+	const lacks = differences.length > 0 && differences.every(({ kind }) => kind === "missing-in-source");
 	const hint = `${from} only lacks entries that the image has: is it a whole tree?`;
 	return new KsquashError("ERR_KSQUASH_EXISTS", `${entry.paths.image}, ${origin}, has other content than ${from}`, {
 		...(lacks ? { hint } : {}),
 		path: entry.paths.image,
 		notes: error.notes,
+		differences,
 		cause: error,
 	});
 }

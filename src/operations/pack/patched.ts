@@ -162,8 +162,9 @@ async function withScratch<T>(context: Context, directory: string, work: (path: 
 
 function assertWhole(source: TreeList, copy: TreeList, from: string, way: Filling["way"]): void {
 	if (contentHash(source) === contentHash(copy)) return;
-	const notes = diffLists(source, copy, [from, "the scratch directory"]).slice(0, 20);
+	const differences = diffLists(source, copy, [from, "the scratch directory"]);
 	throw new KsquashError("ERR_KSQUASH_PROOF", `what was ${way} from ${from} is not equal to it`, {
-		notes: notes.map(({ path, what }) => `${path}: ${what}`),
+		notes: differences.slice(0, 20).map(({ path, what }) => `${path}: ${what}`),
+		differences,
 	});
 }

@@ -49,7 +49,10 @@ describe("how a program ends", () => {
 		expect((await sh("exit 3", { okStatus: [0, 3] })).status).toBe(3);
 	});
 	test("by a signal", async () => {
-		await expect(sh("kill -KILL $$")).rejects.toMatchObject({ message: "sh was ended by SIGKILL" });
+		await expect(sh("kill -KILL $$")).rejects.toMatchObject({
+			message: "sh was ended by SIGKILL",
+			signal: "SIGKILL",
+		});
 	});
 	test("late", async () => {
 		await expect(sh("sleep 60", { timeoutMs: 200 })).rejects.toMatchObject({ message: "sh did not end within 0.2 s" });

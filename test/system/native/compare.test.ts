@@ -136,6 +136,25 @@ describe("compareTree", () => {
 		expect(await differences(copyWith(edit))).toEqual(found);
 	});
 
+	it("says of each difference what kind it is", async () => {
+		const copy = copyWith((at) => {
+			writeFileSync(at("dir/deep/file"), "deeP\n");
+			chmodSync(at("empty"), 0o600);
+			rmSync(at("new\nline"));
+			writeFileSync(at("only"), "");
+			setXattr(at("script"), "user.a", "other");
+		});
+		const { differences } = await compareTree({ tree: copy, image });
+		expect(differences.map(({ path, kind }) => [path, kind])).toEqual([
+			["dir/deep/file", "content"],
+			["empty", "attributes"],
+			["hard", "attributes"],
+			["new\\012line", "missing-in-source"],
+			["only", "missing-in-image"],
+			["script", "attributes"],
+		]);
+	});
+
 	it("finds another time, of a file, a directory and a link", async () => {
 		const copy = copyWith((at) => {
 			utimesSync(at("empty"), time + 1, time + 1);
@@ -167,7 +186,7 @@ describe("compareTree", () => {
 			mkdirSync(at("dir/.git"));
 		});
 		const result = await compareTree({ tree: copy, image, exclude: [".git"] });
-		expect(result.differences).toEqual([{ path: "dir/.git", what: "only in the tree" }]);
+		expect(result.differences).toEqual([{ path: "dir/.git", kind: "missing-in-image", what: "only in the tree" }]);
 	});
 
 	it("does not cross into another file system, and refuses a link as top", async () => {
@@ -192,7 +211,7 @@ describe("compareTree", () => {
 			{ stdio: "ignore" },
 		);
 		const result = await compareTree({ tree: original, image: owned });
-		expect(result.differences[0]).toEqual({ path: ".", what: "owner 7:8 in the image" });
+		expect(result.differences[0]).toEqual({ path: ".", kind: "attributes", what: "owner 7:8 in the image" });
 		expect(result.differenceCount).toBe(result.entries);
 	});
 

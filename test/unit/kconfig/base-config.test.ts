@@ -94,7 +94,10 @@ test("an explicit file: compressed or not, damaged, empty, absent", async () => 
 		expect(Buffer.from((await from(put("b", stdout))).text ?? []).toString()).toBe(X86);
 		await expect(from(put("c", stdout.subarray(0, 40)))).rejects.toMatchObject({ code: "ERR_KSQUASH_CONFIG_FILE" });
 	}
-	await expect(from(put("e", "\u007fELF"))).rejects.toMatchObject({ message: expect.stringContaining("IKCONFIG") });
+	await expect(from(put("e", "\u007fELF"))).rejects.toMatchObject({
+		message: expect.stringContaining("IKCONFIG"),
+		kind: "without-config",
+	});
 	for (const text of ["", "hello\n"]) {
 		await expect(from(put("d", text))).rejects.toMatchObject({ message: expect.stringContaining("no CONFIG_ line") });
 	}
