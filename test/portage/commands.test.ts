@@ -186,8 +186,14 @@ describe("what is there already", () => {
 		const { did, left = [] } = await portageInstall({ root, migrate: true });
 		expect(did.join("\n")).toContain(`take over ${build}`);
 		expect([existsSync(stamp), readFileSync(join(build, ".config"), "utf8")]).toEqual([true, "CONFIG_MINE=y\n"]);
-		expect(left.join("\n")).toMatch(/has no manifest: ksquash mount 6\.1\.99-small --root \S+ mounts it as it is/);
-		expect(left.join("\n")).toContain("ksquash pack --replace --release 6.1.99-small TARBALL");
+		const named = `release: "${smallRelease}", root: "${root}"`;
+		expect(left.join("\n")).toContain(
+			`has no manifest: mount("${smallRelease}", { root: "${root}" }) mounts it as it is`,
+		);
+		expect(left.join("\n")).toContain(`to have it proved: pack(TARBALL, { replace: true, ${named} })`);
+		const { stdout } = await cli(["portage", "install", "--migrate", "--root", root]);
+		expect(stdout).toContain(`has no manifest: ksquash mount ${smallRelease} --root ${root} mounts it as it is`);
+		expect(stdout).toContain(`ksquash pack TARBALL --replace --release ${smallRelease} --root ${root}\n`);
 		expect(readdirSync(foreign)).toEqual([]);
 		const saved = path("var/db/pkg/sys-kernel/gentoo-sources-6.1.99");
 		mkdirSync(saved, { recursive: true });
