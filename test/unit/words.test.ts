@@ -16,6 +16,7 @@ describe("a text", () => {
 		[text`${option("base", blank("FILE"))}`, "the option base", "--base FILE"],
 		[text`${option("base", "defconfig")}`, 'the option base: "defconfig"', "--base defconfig"],
 		[text`${option("localVersion", "-mine")}`, 'the option localVersion: "-mine"', "--localversion=-mine"],
+		[text`options (${option("toolOptions")})`, "options (the option toolOptions)", "options (--)"],
 		[text`${option("compressor", "xz")}`, 'the option compressor: "xz"', "--comp xz"],
 		[
 			text`${call("verify", blank("RELEASE"), { depth: "deep" })}`,
