@@ -79,10 +79,17 @@ function kindOf({ kind, values = [] }: OptionSpec): Kind {
 
 function unknown(verb: Verb, name: string): KsquashError {
 	const own = optionsOf(verb);
-	const near = nearestName(name, own) ?? nearestName(name, Object.keys(table).filter(isLibrarys));
-	const others = isOptionName(name) ? specOf(name).verbs : [];
-	const why = others.length > 0 ? `; it is an option of ${others.join(", ")}` : near ? `; did you mean ${near}?` : "";
-	return wrong(`${verb} has no option ${shownName(name)}${why}`, [`options of ${verb}: ${own.join(", ")}`]);
+	const notes = [`options of ${verb}: ${own.join(", ")}`];
+	return wrong(`${verb} has no option ${shownName(name)}${whatIsMeant(name, own)}`, notes);
+}
+
+function whatIsMeant(name: string, own: readonly string[]): string {
+	const verbsOf = (option: string): string => (isOptionName(option) ? specOf(option).verbs : []).join(", ");
+	if (verbsOf(name) !== "") return `; it is an option of ${verbsOf(name)}`;
+	const near = nearestName(name, own);
+	if (near !== undefined) return `; did you mean ${near}?`;
+	const other = nearestName(name, Object.keys(table).filter(isLibrarys));
+	return other === undefined ? "" : `; did you mean ${other}, an option of ${verbsOf(other)}?`;
 }
 
 const isLibrarys = (name: string): boolean => isOptionName(name) && specOf(name).verbs.length > 0;

@@ -47,7 +47,9 @@ describe("the names", () => {
 
 	it("of another verb are told with the verbs that have them", () => {
 		expect(check({ purge: true })).toThrow("configure has no option purge; it is an option of remove");
-		expect(check({ keepsource: true })).toThrow("configure has no option keepsource; did you mean keepSource?");
+		expect(check({ keepsource: true })).toThrow(
+			"configure has no option keepsource; did you mean keepSource, an option of install, pack?",
+		);
 	});
 
 	it("are all in the notes, for a name that is near to none", () => {
