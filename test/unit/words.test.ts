@@ -27,7 +27,7 @@ describe("a text", () => {
 		[
 			text`run: ${call("configure", "6.1", { variant: "a b", arch: undefined, strict: true, root: "/mnt" })}`,
 			'run: configure("6.1", { variant: "a b", strict: true, root: "/mnt" })',
-			"run: ksquash configure 6.1 --variant 'a b' --strict --root /mnt",
+			"run: ksquash configure 6.1 --strict --variant 'a b' --root /mnt",
 		],
 		[
 			text`${calls([call("umount", "6.1"), call("mount", "6.1", { fuse: "auto" })])}`,
