@@ -22,7 +22,7 @@ class Summary {
         ++(good ? (done ? done_ : already_) : failed_);
         status_ = status_ == exitOk ? outcome.status : status_;
         if (json_) {
-            rows_ += (rows_.empty() ? "" : ",") + toJson(outcome);
+            outcomes_.push_back(outcome);
             log(verb_, outcome);
         } else if (!good || done) {
             report(verb_, outcome, false);
@@ -31,8 +31,7 @@ class Summary {
 
     int finish() const {
         if (json_) {
-            print(STDOUT_FILENO,
-                  "{\"status\":" + std::to_string(status_) + ",\"results\":[" + rows_ + "]}\n");
+            print(STDOUT_FILENO, asJson() + "\n");
         } else {
             print(STDOUT_FILENO, std::to_string(done_) + " done, " + std::to_string(already_) + " already, " +
                                      std::to_string(failed_) + " failed\n");
@@ -41,13 +40,27 @@ class Summary {
     }
 
   private:
+    std::string asJson() const {
+        JsonWriter out;
+        out.beginObject();
+        out.number("status", status_);
+        out.key("results");
+        out.beginArray();
+        for (const Outcome& outcome : outcomes_) {
+            writeJson(out, outcome);
+        }
+        out.endArray();
+        out.endObject();
+        return out.take();
+    }
+
     const char* verb_;
     bool json_;
     int status_ = exitOk;
     unsigned done_ = 0;
     unsigned already_ = 0;
     unsigned failed_ = 0;
-    std::string rows_;
+    std::vector<Outcome> outcomes_;
 };
 
 const Rule* bootRule(const Policy& policy) {

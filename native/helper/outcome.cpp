@@ -47,14 +47,10 @@ int statusOf(const SysError& error) {
     return exitBusy;
 }
 
-void append(std::string& out, const char* key, const std::string& value) {
+void writeIfAny(JsonWriter& out, const char* key, std::string_view value) {
     if (!value.empty()) {
-        out += ",\"" + std::string(key) + "\":" + quoted(value);
+        out.text(key, value);
     }
-}
-
-const char* boolean(bool value) {
-    return value ? "true" : "false";
 }
 
 } // namespace
@@ -101,45 +97,32 @@ Outcome failure(const SysError& error) {
     return out;
 }
 
-std::string quoted(std::string_view text) {
-    static constexpr char hex[] = "0123456789abcdef";
-    std::string out = "\"";
-    std::string safe = isUtf8(text) ? std::string(text) : escapePath(text);
-    for (char c : safe) {
-        auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (byte < 0x20 || byte == 0x7f) {
-            out += "\\u00";
-            out += hex[byte >> 4U];
-            out += hex[byte & 15U];
-        } else {
-            out += c;
-        }
+void writeJson(JsonWriter& out, const Outcome& outcome) {
+    out.beginObject();
+    out.number("status", outcome.status);
+    out.text("version", KSQUASH_VERSION);
+    writeIfAny(out, "name", outcome.name);
+    writeIfAny(out, "result", outcome.result);
+    writeIfAny(out, "image", outcome.image);
+    writeIfAny(out, "target", outcome.target);
+    writeIfAny(out, "device", outcome.device);
+    writeIfAny(out, "file", outcome.file ? outcome.file->text() : std::string());
+    writeIfAny(out, "mountId", outcome.mountId == 0 ? std::string() : std::to_string(outcome.mountId));
+    if (outcome.mayUmount) {
+        out.boolean("mayUmount", *outcome.mayUmount);
     }
-    return out + "\"";
+    if (outcome.stillHeld) {
+        out.boolean("stillHeld", *outcome.stillHeld);
+    }
+    writeIfAny(out, "message", outcome.message);
+    writeIfAny(out, "detail", getuid() == 0 ? outcome.detail : std::string());
+    out.endObject();
 }
 
 std::string toJson(const Outcome& outcome) {
-    std::string out =
-        "{\"status\":" + std::to_string(outcome.status) + ",\"version\":\"" KSQUASH_VERSION "\"";
-    append(out, "name", outcome.name);
-    append(out, "result", outcome.result);
-    append(out, "image", outcome.image);
-    append(out, "target", outcome.target);
-    append(out, "device", outcome.device);
-    append(out, "file", outcome.file ? outcome.file->text() : std::string());
-    append(out, "mountId", outcome.mountId == 0 ? std::string() : std::to_string(outcome.mountId));
-    if (outcome.mayUmount) {
-        out += std::string(",\"mayUmount\":") + boolean(*outcome.mayUmount);
-    }
-    if (outcome.stillHeld) {
-        out += std::string(",\"stillHeld\":") + boolean(*outcome.stillHeld);
-    }
-    append(out, "message", outcome.message);
-    append(out, "detail", getuid() == 0 ? outcome.detail : std::string());
-    return out + "}";
+    JsonWriter out;
+    writeJson(out, outcome);
+    return out.take();
 }
 
 std::string toText(const Outcome& outcome) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../core/base/file.h"
+#include "../core/base/json.h"
 
 #include <optional>
 
@@ -44,6 +45,7 @@ Outcome failure(const SysError& error);
 // Writes the outcome: JSON or a line on stdout, a failure's line on stderr; and both to syslog (AUTHPRIV).
 void report(const char* verb, const Outcome& outcome, bool json);
 void log(const char* verb, const Outcome& outcome);
+void writeJson(JsonWriter& out, const Outcome& outcome);
 std::string toJson(const Outcome& outcome);
 // A line for a person; the detail is root's.
 std::string toText(const Outcome& outcome);
@@ -51,7 +53,6 @@ std::string toText(const Outcome& outcome);
 std::string printable(std::string_view text);
 // "ENOENT", or the text for it where the C library has no names.
 std::string errorName(int code);
-std::string quoted(std::string_view text);
 void print(int fd, std::string_view text);
 
 } // namespace ksquash::helper

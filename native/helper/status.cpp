@@ -13,6 +13,51 @@ const char* stateOf(Standing standing) {
     return names[static_cast<size_t>(standing)];
 }
 
+// What the program would do for this user.
+struct PolicyReport {
+    int status = exitOk;
+    uint32_t uid = 0;
+    std::string missing; // the privilege, and why
+    std::string problem; // the policy's
+    std::vector<const Rule*> rules;
+};
+
+std::string toJson(const PolicyReport& report) {
+    JsonWriter out;
+    out.beginObject();
+    out.number("status", report.status);
+    out.text("version", KSQUASH_VERSION);
+    out.number("uid", report.uid);
+    out.text("privilege", report.missing);
+    out.text("policy", report.problem);
+    out.key("rules");
+    out.beginArray();
+    for (const Rule* rule : report.rules) {
+        out.beginObject();
+        out.text("rule", rule->name);
+        out.text("images", rule->images);
+        out.text("mountpoints", rule->mountpoints);
+        out.boolean("umount", rule->umount);
+        out.endObject();
+    }
+    out.endArray();
+    out.endObject();
+    return out.take();
+}
+
+std::string toText(const PolicyReport& report, bool unusable) {
+    std::string out;
+    for (const Rule* rule : report.rules) {
+        out.append("rule ").append(rule->name).append(": ").append(rule->images).append("/");
+        out.append(rule->prefix).append("*").append(rule->suffix).append(" on ").append(rule->mountpoints);
+        out.append(rule->umount ? ", umount\n" : "\n");
+    }
+    out += report.missing.empty() ? "" : report.missing + "\n";
+    out += report.problem.empty() ? "" : "policy: " + report.problem + "\n";
+    out += !unusable && report.rules.empty() ? "no rule of the policy permits anything to this user\n" : "";
+    return out;
+}
+
 } // namespace
 
 Outcome statusName(const Policy& policy, const Caller& caller, std::string_view name) {
@@ -38,40 +83,25 @@ Outcome statusName(const Policy& policy, const Caller& caller, std::string_view 
 }
 
 int reportPolicy(const Policy& policy, const Caller& caller, const std::optional<Outcome>& wrong, bool json) {
-    std::string missing = missingPrivilege();
-    std::string rules;
-    std::string text;
+    PolicyReport report;
+    report.uid = caller.uid;
+    report.missing = missingPrivilege();
+    report.problem = wrong ? wrong->message : "";
     for (const Rule& rule : policy.all()) {
         if (!wrong && permits(rule, caller.uid, caller.groups)) {
-            std::string images(rule.images);
-            std::string places(rule.mountpoints);
-            rules += rules.empty() ? "" : ",";
-            rules += "{\"rule\":" + quoted(rule.name) + ",\"images\":" + quoted(images) +
-                     ",\"mountpoints\":" + quoted(places) +
-                     ",\"umount\":" + (rule.umount ? "true" : "false") + "}";
-            text.append("rule ").append(rule.name).append(": ").append(images).append("/").append(
-                rule.prefix);
-            text.append("*").append(rule.suffix).append(" on ").append(places);
-            text.append(rule.umount ? ", umount\n" : "\n");
+            report.rules.push_back(&rule);
         }
     }
-    int status = !missing.empty() ? int{exitPrivilege}
-                 : wrong          ? wrong->status
-                 : rules.empty()  ? int{exitNotPermitted}
-                                  : int{exitOk};
-    std::string policyProblem = wrong ? wrong->message : "";
+    report.status = !report.missing.empty() ? int{exitPrivilege}
+                    : wrong                 ? wrong->status
+                    : report.rules.empty()  ? int{exitNotPermitted}
+                                            : int{exitOk};
     if (json) {
-        print(STDOUT_FILENO,
-              "{\"status\":" + std::to_string(status) + ",\"version\":" + quoted(KSQUASH_VERSION) +
-                  ",\"uid\":" + std::to_string(caller.uid) + ",\"privilege\":" + quoted(missing) +
-                  ",\"policy\":" + quoted(policyProblem) + ",\"rules\":[" + rules + "]}\n");
-        return status;
+        print(STDOUT_FILENO, toJson(report) + "\n");
+    } else {
+        print(report.status == exitOk ? STDOUT_FILENO : STDERR_FILENO, toText(report, wrong.has_value()));
     }
-    text += missing.empty() ? "" : missing + "\n";
-    text += policyProblem.empty() ? "" : "policy: " + policyProblem + "\n";
-    text += !wrong && rules.empty() ? "no rule of the policy permits anything to this user\n" : "";
-    print(status == exitOk ? STDOUT_FILENO : STDERR_FILENO, text);
-    return status;
+    return report.status;
 }
 
 } // namespace ksquash::helper

@@ -1,5 +1,7 @@
-// What needs no kernel and no Node: SHA-256 in both forms, escaping, options, the mount table's parser on
-// torn input, snapshots on torn input. Run under ASan and UBSan by CMake (KSQUASH_TESTS, KSQUASH_SANITIZE).
+// What needs no kernel and no Node: SHA-256 in both forms, escaping, JSON, options, the mount table's parser
+// on torn input, snapshots on torn input. Run under ASan and UBSan by CMake (KSQUASH_TESTS,
+// KSQUASH_SANITIZE).
+#include "../core/base/json.h"
 #include "../core/base/options.h"
 #include "../core/compare/entry.h"
 #include "../core/image/superblock.h"
@@ -68,6 +70,42 @@ void testOptions() {
     check(options && options->data() == "errors=panic,debug", "unknown words are the file system's");
 }
 
+std::string jsonText(std::string_view value) {
+    JsonWriter out;
+    out.text(value);
+    return out.take();
+}
+
+void testJson() {
+    check(jsonText("a \"b\" \\c/") == R"("a \"b\" \\c/")", "quote and backslash");
+    check(jsonText(std::string_view("\0\t\n\x1f\x7f", 5)) == R"("\u0000\u0009\u000a\u001f\u007f")",
+          "controls");
+    check(jsonText("\xc3\xa9") == "\"\xc3\xa9\"", "UTF-8 stays");
+    check(jsonText("a \xff") == R"("a\\040\\377")", "what is not UTF-8 is escaped as a path");
+    JsonWriter bytes;
+    bytes.latin1("a\"\xff\x7f\n");
+    check(bytes.take() == R"("a\"\u00ff\u007f\u000a")", "bytes as characters");
+    JsonWriter out;
+    out.beginObject();
+    out.key("empty");
+    out.beginArray();
+    out.endArray();
+    out.key("list");
+    out.beginArray();
+    out.text(",[{:");
+    out.number(-1);
+    out.beginObject();
+    out.endObject();
+    out.endArray();
+    out.boolean("yes", true);
+    out.number("most", ~uint64_t{0});
+    out.text("a\"b", "");
+    out.endObject();
+    check(out.take() ==
+              R"({"empty":[],"list":[",[{:",-1,{}],"yes":true,"most":18446744073709551615,"a\"b":""})",
+          "commas, nesting and keys");
+}
+
 // Every prefix and every single flipped byte: no crash, no read beyond (the sanitizers say).
 void testTornInput() {
     std::string row = "36 35 7:0 / /a\\040b ro shared:1 - squashfs /dev/loop0 ro\n";
@@ -109,6 +147,7 @@ int main() {
     testSha256();
     testEscaping();
     testOptions();
+    testJson();
     testTornInput();
     printf("%s\n", failures == 0 ? "core: all tests passed" : "core: FAILED");
     return failures == 0 ? 0 : 1;

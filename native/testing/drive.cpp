@@ -18,15 +18,6 @@ namespace ksquash::testing {
 
 namespace {
 
-std::string quoted(std::string_view text) {
-    std::string out = "\"";
-    for (char c : text) {
-        out += c == '"' || c == '\\' ? "\\" : "";
-        out += c;
-    }
-    return out + "\"";
-}
-
 int openDescriptors() {
     int count = 0;
     for (int fd = 0; fd < 64; ++fd) {
@@ -35,8 +26,11 @@ int openDescriptors() {
     return count;
 }
 
-int report(const std::string& json, int before, bool good) {
-    printf("{%s,\"leaked\":%d}\n", json.c_str(), openDescriptors() - before);
+// Prints a line; the exit status.
+int report(JsonWriter& out, int before, bool good) {
+    out.number("leaked", openDescriptors() - before);
+    out.endObject();
+    puts(out.take().c_str());
     return good ? 0 : 1;
 }
 
@@ -45,7 +39,14 @@ template <class Verb, class Show> int run(Verb verb, Show show) {
     getppid();
     auto result = verb();
     getppid();
-    return result ? report(show(*result), before, true) : report(toJson(result.error()), before, false);
+    JsonWriter out;
+    out.beginObject();
+    if (result) {
+        show(out, *result);
+    } else {
+        writeError(out, result.error());
+    }
+    return report(out, before, static_cast<bool>(result));
 }
 
 int mountOne(const std::string& image, const std::string& target) {
@@ -53,17 +54,17 @@ int mountOne(const std::string& image, const std::string& target) {
         [&] {
             return mountImage({image, target, "", std::nullopt}, Control());
         },
-        [](const MountResult& result) {
-            return "\"device\":" + quoted(result.device) + ",\"mountId\":" + std::to_string(result.mountId) +
-                   ",\"already\":" + (result.already ? "true" : "false");
+        [](JsonWriter& out, const MountResult& result) {
+            out.text("device", result.device);
+            out.number("mountId", result.mountId);
+            out.boolean("already", result.already);
         });
 }
 
 int umountOne(const std::string& target) {
-    return run([&] { return umountTarget(target, false, std::nullopt, Control()); },
-               [](const UmountResult& result) {
-                   return std::string("\"stillHeld\":") + (result.stillHeld ? "true" : "false");
-               });
+    return run(
+        [&] { return umountTarget(target, false, std::nullopt, Control()); },
+        [](JsonWriter& out, const UmountResult& result) { out.boolean("stillHeld", result.stillHeld); });
 }
 
 // One status for each line of standard input.
@@ -71,13 +72,18 @@ int status(const std::optional<std::string>& image) {
     std::string target;
     while (std::getline(std::cin, target)) {
         auto found = statTarget(target, image);
+        JsonWriter out;
+        out.beginObject();
         if (found) {
-            printf("{\"state\":%s,\"fstype\":%s,\"device\":%s,\"mountId\":%s}\n",
-                   quoted(stateName(found->state)).c_str(), quoted(found->fstype).c_str(),
-                   quoted(found->device).c_str(), quoted(std::to_string(found->mountId)).c_str());
+            out.text("state", stateName(found->state));
+            out.text("fstype", found->fstype);
+            out.text("device", found->device);
+            out.text("mountId", std::to_string(found->mountId));
         } else {
-            printf("{%s}\n", toJson(found.error()).c_str());
+            writeError(out, found.error());
         }
+        out.endObject();
+        puts(out.take().c_str());
     }
     return 0;
 }
@@ -102,13 +108,13 @@ int cycle(const std::string& image, const std::string& target, int count) {
         auto mounted = mountImage({image, target, "", std::nullopt}, Control());
         long long middle = nowMicros();
         if (!mounted) {
-            fprintf(stderr, "{%s}\n", toJson(mounted.error()).c_str());
+            fprintf(stderr, "%s\n", toJson(mounted.error()).c_str());
             return 1;
         }
         auto gone = umountTarget(target, false, std::nullopt, Control());
         long long end = nowMicros();
         if (!gone || gone->stillHeld) {
-            fprintf(stderr, "{%s}\n", gone ? "\"stillHeld\":true" : toJson(gone.error()).c_str());
+            fprintf(stderr, "%s\n", gone ? "its device is still held" : toJson(gone.error()).c_str());
             return 1;
         }
         printf("%lld %lld\n", middle - start, end - middle);
@@ -136,9 +142,19 @@ int many(const std::string& top, int count) {
 
 } // namespace
 
+void writeError(JsonWriter& out, const SysError& error) {
+    out.number("errno", error.code);
+    out.text("syscall", error.syscall);
+    out.text("step", error.step);
+    out.text("reason", error.reason);
+}
+
 std::string toJson(const SysError& error) {
-    return "\"errno\":" + std::to_string(error.code) + ",\"syscall\":" + quoted(error.syscall) +
-           ",\"step\":" + quoted(error.step) + ",\"reason\":" + quoted(error.reason);
+    JsonWriter out;
+    out.beginObject();
+    writeError(out, error);
+    out.endObject();
+    return out.take();
 }
 
 int main(int argc, char** argv) {

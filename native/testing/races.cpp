@@ -32,6 +32,16 @@ Result<size_t> mountsOn(const std::string& target) {
         rows->begin(), rows->end(), [&target](const MountRow& row) { return row.target == target; }));
 }
 
+std::string numbers(std::initializer_list<std::pair<const char*, int>> fields) {
+    JsonWriter out;
+    out.beginObject();
+    for (const auto& [name, value] : fields) {
+        out.number(name, value);
+    }
+    out.endObject();
+    return out.take();
+}
+
 // What must never be seen after a mount or an unmount; nothing when all is well.
 std::string wrong(const Result<MountResult>& on, const Result<UmountResult>& off, const std::string& target) {
     if (!on) {
@@ -41,13 +51,13 @@ std::string wrong(const Result<MountResult>& on, const Result<UmountResult>& off
         return toJson(off.error());
     }
     if (off && off->stillHeld) {
-        return "\"a device that stays bound\":1";
+        return numbers({{"a device that stays bound", 1}});
     }
     auto count = mountsOn(target);
     if (!count) {
         return toJson(count.error());
     }
-    return *count > 1 ? "\"more than one mount\":" + std::to_string(*count) : "";
+    return *count > 1 ? numbers({{"more than one mount", static_cast<int>(*count)}}) : "";
 }
 
 // Takes the device that GET_FREE names, without the lock; -1 when another was quicker.
@@ -77,14 +87,14 @@ int churn(const std::string& image, const std::string& target, int seconds) {
             up ? Result<UmountResult>(UmountResult{}) : umountTarget(target, false, std::nullopt, Control());
         auto found = wrong(on, off, target);
         if (!found.empty()) {
-            fprintf(stderr, "{%s}\n", found.c_str());
+            fprintf(stderr, "%s\n", found.c_str());
             return 1;
         }
         mounted += up && !on->already ? 1 : 0;
         already += up && on->already ? 1 : 0;
         unmounted += !up && off ? 1 : 0;
     }
-    printf("{\"mounted\":%d,\"already\":%d,\"unmounted\":%d}\n", mounted, already, unmounted);
+    puts(numbers({{"mounted", mounted}, {"already", already}, {"unmounted", unmounted}}).c_str());
     return 0;
 }
 
@@ -107,7 +117,7 @@ int rival(const std::string& file, int seconds) {
             return 1;
         }
     }
-    printf("{\"won\":%d,\"lost\":%d}\n", won, lost);
+    puts(numbers({{"won", won}, {"lost", lost}}).c_str());
     return 0;
 }
 

@@ -98,6 +98,13 @@ describe("native/", () => {
 		expect(printed.trim().split("\n")).toEqual(nativeSources("core"));
 	});
 
+	it("writes JSON by the core's writer only", () => {
+		const own = files.filter(({ path }) => !/^native\/(?:core\/base\/json\.cpp|test\/)/.test(path));
+		expect(own.filter(({ text }) => text.includes("JsonWriter")).length).toBeGreaterThan(4);
+		const byHand = own.filter(({ text }) => /^(?!\s*\/\/).*(?:\\":(?! )|\{\\"|\\\\u00)/m.test(text));
+		expect(byHand.map(({ path }) => path)).toEqual([]);
+	});
+
 	it("has small files, each with a head", () => {
 		const broken = files.flatMap(({ path, text }) => {
 			const lines = text.split("\n").length - 1;
