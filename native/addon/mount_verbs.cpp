@@ -21,7 +21,7 @@ Napi::Value inspect(Info info) {
 }
 
 Napi::Value mount(Info info) {
-    MountRequest request{toBytes(info[0]), toBytes(info[1]), toBytes(info[2]), toOptionalKey(info[3])};
+    MountRequest request{{toBytes(info[0])}, toBytes(info[1]), toBytes(info[2]), toOptionalKey(info[3])};
     auto verb = [request = std::move(request)](const Control& control) {
         return mountImage(request, control);
     };

@@ -59,7 +59,8 @@ constexpr Allowed allowedCalls[] = {
     {abi::fsconfigNr},
     {abi::fsmountNr},
     {abi::moveMountNr},
-    {SYS_umount2, 1, whole, 1, {abi::umountNofollow}},
+    // MNT_DETACH: our own new mount by its descriptor, where another came in before it.
+    {SYS_umount2, 1, whole, 2, {abi::umountNofollow, abi::mntDetach}},
     // The answer and the log.
     {SYS_write},
     {SYS_socket, 0, whole, 1, {AF_UNIX}},
@@ -84,6 +85,9 @@ constexpr Allowed allowedCalls[] = {
     {SYS_newfstatat},
     {SYS_fstat},
     {SYS_lseek},
+    {abi::statmountNr},
+    // For the reason when the kernel refuses fsopen.
+    {SYS_capget},
     {SYS_fcntl, 1, whole, 1, {F_SETFD}},
     {SYS_writev},
     {SYS_getrandom},

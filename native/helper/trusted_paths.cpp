@@ -151,14 +151,6 @@ Status checkMountPoint(int fd, const FileStat& stat, const std::string& path) {
         directory.error().step = "place";
         return directory.error();
     }
-    auto first = firstName(directory->get(), path);
-    if (!first) {
-        return first.error();
-    }
-    if (!first->empty()) {
-        return makeError(ENOTEMPTY, "", path, "target",
-                         "the mount point is not empty: a mount would hide what is in it");
-    }
     return Done{};
 }
 

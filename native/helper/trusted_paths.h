@@ -23,7 +23,7 @@ Result<Image> openImageOf(const Rule& rule, int directory, const std::string& fi
 
 // O_PATH, across a mount that stands there.
 Result<UniqueFd> openMountPoint(int directory, const std::string& name, const std::string& path);
-// Root's, not writable by others, and empty: a mount must not hide a plain tree.
+// Root's, not writable by others, and the caller may read it: the transaction sees whether it is empty.
 Status checkMountPoint(int fd, const FileStat& stat, const std::string& path);
 
 // Loop mounts whose mount point is a name in this directory.

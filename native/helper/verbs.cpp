@@ -4,7 +4,7 @@
 #include "../core/base/abi.h"
 #include "../core/image/superblock.h"
 #include "../core/loop/lock.h"
-#include "../core/mount/detached.h"
+#include "../core/mount/transaction.h"
 #include "privilege.h"
 
 #include <sys/sysmacros.h>
@@ -14,10 +14,6 @@ namespace ksquash::helper {
 namespace {
 
 constexpr int heldWaitTries = 50; // of 10 ms: udev may look at the device when it is freed
-
-SysError changed(const MountRequest& request) {
-    return makeError(EBUSY, "", request.target, "place-changed", "the mount point was changed meanwhile");
-}
 
 Status checkCount(const MountRequest& request) {
     if (request.rule->maxMounts == unlimited) {
@@ -33,79 +29,58 @@ Status checkCount(const MountRequest& request) {
     return Done{};
 }
 
-// The mount, where nobody sees it. Reading through it is the caller's right, or not: that says nothing of it.
-Result<UniqueFd> makeMount(const MountRequest& request, const LoopDevice& loop, const char* type) {
-    auto options = parseOptions("");
-    if (!options) {
-        return options.error();
-    }
-    options->type = type;
-    auto mount = [&] {
-        ScopedCapability raised(Capability::sysAdmin);
-        return createMount(loop, *options, request.imagePath);
-    }();
-    if (!mount) {
-        return mount.error();
-    }
-    auto stat = statAt(mount->get(), "", request.imagePath);
+// With the mount that stands there, or else safe to mount on.
+Result<UniqueFd> openSafeMountPoint(const MountRequest& request) {
+    auto place = openMountPoint(request.mountpoints.get(), request.name, request.target);
+    auto stat = place ? statAt(place->get(), "", request.target) : Result<FileStat>(place.error());
     if (!stat) {
         return stat.error();
     }
-    if (stat->key.dev != loop.rdev) {
-        return makeError(ESTALE, "statx", request.imagePath, "probe-read",
-                         "the mount is not of the loop device made for it");
+    auto safe = stat->mountRoot ? Status(Done{}) : checkMountPoint(place->get(), *stat, request.target);
+    if (!safe) {
+        return safe.error();
     }
-    auto read = readThrough(mount->get(), loop.rdev, request.imagePath);
-    if (!read && read.error().code != EACCES) {
-        return read.error();
-    }
-    return mount;
+    return place;
 }
 
-Result<uint64_t> attachAndMove(const MountRequest& request, int control, const Image& image, int place,
-                               const FileStat& before, Repeat repeat, std::string& device) {
-    auto loop = [&] {
-        ScopedCapability raised(Capability::readSearch);
-        return attachLoop(control, image.fd.get(), request.imagePath);
-    }();
-    if (repeat == Repeat::last) {
-        forget(Capability::readSearch);
+// Each capability is effective around its own calls, and the one for loop devices is gone after the last of
+// them.
+class CapabilityHooks final : public MountHooks {
+  public:
+    // `control` is locked already; `place` is the target as it was checked.
+    CapabilityHooks(const MountRequest& request, int control, UniqueFd place, Repeat repeat)
+        : request_(request), control_(control), place_(std::move(place)), repeat_(repeat) {}
+    Result<int> lock() override { return control_; }
+    Result<UniqueFd> openTarget() override {
+        return place_ ? Result<UniqueFd>(std::move(place_)) : openSafeMountPoint(request_);
     }
-    if (!loop) {
-        return loop.error();
+    void raise(Privilege which) override {
+        raised_.emplace(which == Privilege::mounts ? Capability::sysAdmin : Capability::readSearch);
     }
-    device = loop->path();
-    auto mount = makeMount(request, *loop, image.type);
-    if (!mount) {
-        return mount.error();
+    void drop() override { raised_.reset(); }
+    void attached() override {
+        if (repeat_ == Repeat::last) {
+            forget(Capability::readSearch);
+        }
     }
-    auto id = statAt(mount->get(), "", request.target);
-    auto again = openMountPoint(request.mountpoints.get(), request.name, request.target);
-    auto now = again ? statAt(again->get(), "", request.target) : Result<FileStat>(again.error());
-    if (!id || !now || now->key != before.key || now->mountId != before.mountId || now->mountRoot) {
-        return changed(request);
-    }
-    ScopedCapability raised(Capability::sysAdmin);
-    constexpr unsigned byDescriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-    if (abi::moveMount(mount->get(), "", place, "", byDescriptors) != 0) {
-        return lastError("move_mount", request.target, "move");
-    }
-    return id->mountId;
-}
 
-Outcome alreadyMounted(const MountRequest& request, const Mounted& mounted, uint64_t mountId) {
-    if (mounted.standing != Standing::current) {
-        bool older = mounted.standing == Standing::stale;
-        return withPaths(request,
-                         failure(exitOccupied, older ? "an older image is mounted here: unmount it first"
-                                                     : "something else is mounted here"));
+  private:
+    const MountRequest& request_;
+    const int control_;
+    UniqueFd place_;
+    const Repeat repeat_;
+    std::optional<ScopedCapability> raised_;
+};
+
+// What the transaction cannot know: an image of this name that was replaced since it was mounted.
+std::optional<Outcome> occupied(const MountRequest& request, const FileStat& place, const FileStat& image) {
+    Standing standing = identifyMount(request, place, image).standing;
+    if (!place.mountRoot || standing == Standing::current) {
+        return std::nullopt;
     }
-    Outcome out;
-    out.result = "already";
-    out.device = mounted.device;
-    out.file = mounted.file;
-    out.mountId = mountId;
-    return withPaths(request, std::move(out));
+    bool older = standing == Standing::stale;
+    return withPaths(request, failure(exitOccupied, older ? "an older image is mounted here: unmount it first"
+                                                          : "something else is mounted here"));
 }
 
 // Another mount namespace may keep the image: said, not waited for beyond a moment.
@@ -159,7 +134,7 @@ Result<UniqueFd> lockLoops() {
 }
 
 Outcome performMount(const MountRequest& request, int control, Repeat repeat) {
-    auto place = openMountPoint(request.mountpoints.get(), request.name, request.target);
+    auto place = openSafeMountPoint(request);
     auto before = place ? statAt(place->get(), "", request.target) : Result<FileStat>(place.error());
     if (!before) {
         return refusal(request, before.error());
@@ -168,27 +143,34 @@ Outcome performMount(const MountRequest& request, int control, Repeat repeat) {
     if (!image) {
         return refusal(request, image.error());
     }
-    if (before->mountRoot) {
-        return alreadyMounted(request, identifyMount(request, *before, image->stat), before->mountId);
+    if (auto other = occupied(request, *before, image->stat)) {
+        return *other;
     }
-    for (auto check : {checkMountPoint(place->get(), *before, request.target), checkCount(request)}) {
-        if (!check) {
-            return refusal(request, check.error());
+    MountStack stack;
+    if (!before->mountRoot) {
+        if (auto few = checkCount(request); !few) {
+            return refusal(request, few.error());
         }
+        auto info = inspectImage(image->fd.get(), request.imagePath);
+        if (!info) {
+            return withPaths(request, failure(info.error()));
+        }
+        image->type = info->type();
     }
-    auto info = inspectImage(image->fd.get(), request.imagePath);
-    if (!info) {
-        return withPaths(request, failure(info.error()));
+    stack.layers.push_back(ImageLayer{image->fd.get(), request.imagePath, image->stat.key, image->type});
+    stack.target = request.target;
+    stack.options = *parseOptions("");
+    stack.mayBeUnreadable = true;
+    CapabilityHooks hooks(request, control, std::move(*place), repeat);
+    auto mounted = mountStack(stack, hooks);
+    if (!mounted) {
+        return withPaths(request, failure(mounted.error()));
     }
-    image->type = info->type();
     Outcome out;
-    auto id = attachAndMove(request, control, *image, place->get(), *before, repeat, out.device);
-    if (!id) {
-        return withPaths(request, failure(id.error())); // closing the loop device has freed it
-    }
-    out.result = "mounted";
-    out.file = image->stat.key;
-    out.mountId = *id;
+    out.result = mounted->already ? "already" : "mounted";
+    out.device = mounted->device;
+    out.file = mounted->file;
+    out.mountId = mounted->mountId;
     return withPaths(request, std::move(out));
 }
 

@@ -1,10 +1,11 @@
-// What needs no kernel and no Node: SHA-256 in both forms, escaping, JSON, options, the mount table's parser
-// on torn input, snapshots on torn input. Run under ASan and UBSan by CMake (KSQUASH_TESTS,
-// KSQUASH_SANITIZE).
+// What needs no kernel and no Node: SHA-256 in both forms, escaping, JSON, options, stacks that are refused,
+// the mount table's parser on torn input, snapshots on torn input. Run under ASan and UBSan by CMake
+// (KSQUASH_TESTS, KSQUASH_SANITIZE).
 #include "../core/base/json.h"
 #include "../core/base/options.h"
 #include "../core/compare/entry.h"
 #include "../core/image/superblock.h"
+#include "../core/mount/transaction.h"
 #include "../core/table/mountinfo.h"
 #include "../core/tree/snapshot.h"
 
@@ -106,6 +107,36 @@ void testJson() {
           "commas, nesting and keys");
 }
 
+// What is refused before the lock is taken or the target looked at.
+class UntouchedHooks final : public MountHooks {
+  public:
+    Result<int> lock() override { return touched(); }
+    Result<UniqueFd> openTarget() override { return touched(); }
+
+  private:
+    static SysError touched() {
+        check(false, "a stack that is refused touches nothing");
+        return makeError(EBUSY, "", {}, "", "");
+    }
+};
+
+void testStacks() {
+    UntouchedHooks hooks;
+    MountStack stack;
+    stack.target = "/target";
+    auto none = mountStack(stack, hooks);
+    check(!none && none.error().code == EINVAL && none.error().step == std::string_view("layers"),
+          "no layer");
+    stack.layers = {ImageLayer{-1, "/a", FileKey{1, 2}}, ImageLayer{-1, "/b", FileKey{1, 3}}};
+    auto two = mountStack(stack, hooks);
+    check(!two && two.error().code == EOPNOTSUPP && two.error().reason.find("2 images") != std::string::npos,
+          "two layers");
+    stack.layers.pop_back();
+    stack.expect = FileKey{1, 3};
+    auto other = mountStack(stack, hooks);
+    check(!other && other.error().code == ESTALE && other.error().path == "/a", "another image");
+}
+
 // Every prefix and every single flipped byte: no crash, no read beyond (the sanitizers say).
 void testTornInput() {
     std::string row = "36 35 7:0 / /a\\040b ro shared:1 - squashfs /dev/loop0 ro\n";
@@ -148,6 +179,7 @@ int main() {
     testEscaping();
     testOptions();
     testJson();
+    testStacks();
     testTornInput();
     printf("%s\n", failures == 0 ? "core: all tests passed" : "core: FAILED");
     return failures == 0 ? 0 : 1;

@@ -44,6 +44,7 @@ const Call calls[] = {
     {"protect-executable", [] { (void)mprotect(nullptr, 4096, PROT_READ | PROT_EXEC); }},
     {"ioctl-terminal", [] { (void)ioctl(0, 0x5412, "x"); }}, // TIOCSTI
     {"umount-detach", [] { (void)umount2("/nonexistent", MNT_DETACH); }},
+    {"umount-force", [] { (void)umount2("/nonexistent", MNT_FORCE); }},
     {"mount", [] { (void)mount("none", "/nonexistent", "tmpfs", 0, nullptr); }},
     {"setuid", [] { (void)setuid(getuid()); }},
     {"unshare", [] { (void)unshare(0); }},

@@ -52,7 +52,7 @@ template <class Verb, class Show> int run(Verb verb, Show show) {
 int mountOne(const std::string& image, const std::string& target) {
     return run(
         [&] {
-            return mountImage({image, target, "", std::nullopt}, Control());
+            return mountImage({{image}, target, "", std::nullopt}, Control());
         },
         [](JsonWriter& out, const MountResult& result) {
             out.text("device", result.device);
@@ -105,7 +105,7 @@ int look(const std::string& image, const std::string& target, int count) {
 int cycle(const std::string& image, const std::string& target, int count) {
     for (int i = 0; i < count; ++i) {
         long long start = nowMicros();
-        auto mounted = mountImage({image, target, "", std::nullopt}, Control());
+        auto mounted = mountImage({{image}, target, "", std::nullopt}, Control());
         long long middle = nowMicros();
         if (!mounted) {
             fprintf(stderr, "%s\n", toJson(mounted.error()).c_str());

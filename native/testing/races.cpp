@@ -81,7 +81,7 @@ int churn(const std::string& image, const std::string& target, int seconds) {
     auto seed = static_cast<unsigned>(getpid());
     for (long long end = nowMs() + seconds * 1000LL; nowMs() < end;) {
         bool up = rand_r(&seed) % 2 == 0;
-        auto on = up ? mountImage({image, target, "", std::nullopt}, Control())
+        auto on = up ? mountImage({{image}, target, "", std::nullopt}, Control())
                      : Result<MountResult>(MountResult{});
         auto off =
             up ? Result<UmountResult>(UmountResult{}) : umountTarget(target, false, std::nullopt, Control());

@@ -10,6 +10,9 @@ export interface Call {
 	effective: string;
 }
 
+/** What strace writes of calls that are newer than itself. */
+const nameless: Readonly<Record<string, string>> = { syscall_0x1c9: "statmount" };
+
 /** `expressions` are strace's -e. */
 export function traced(
 	box: Sandbox,
@@ -35,8 +38,9 @@ export function tracedAs(
 	let effective = "all";
 	const calls: Call[] = [];
 	for (const line of readFileSync(log, "utf8").split("\n")) {
-		const syscall = /^([a-z_0-9]+)\(/.exec(line)?.[1];
-		if (syscall === undefined) continue;
+		const name = /^([a-z_0-9]+)\(/.exec(line)?.[1];
+		if (name === undefined) continue;
+		const syscall = nameless[name] ?? name;
 		calls.push({ syscall, line, effective });
 		const set = /^capset\(.*effective=([^,]+), permitted/.exec(line)?.[1];
 		if (set !== undefined && line.endsWith(" = 0")) effective = set;

@@ -4,24 +4,15 @@
 #pragma once
 
 #include "../base/control.h"
-#include "../base/file.h"
-
-#include <optional>
+#include "transaction.h"
 
 namespace ksquash {
 
 struct MountRequest {
-    std::string image;
+    std::vector<std::string> layers; // images, the lowest first
     std::string target;
     std::string options;
-    std::optional<FileKey> expect; // refuse (ESTALE) any other image
-};
-
-struct MountResult {
-    uint64_t mountId = 0;
-    std::string device;
-    FileKey file;
-    bool already = false;
+    std::optional<FileKey> expect; // refuse (ESTALE) any other image as the lowest layer
 };
 
 // ECANCELED: only while it waits for the lock.

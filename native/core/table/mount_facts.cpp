@@ -54,13 +54,22 @@ uint64_t tableMountId(int fd) {
     return id;
 }
 
+namespace {
+
+// statx(2) has told it already from 5.8 on, until the ids became unique ones (6.8).
+uint64_t tableIdOf(int fd, const FileStat& stat) {
+    return stat.mountId != 0 && !stat.uniqueMountId ? stat.mountId : tableMountId(fd);
+}
+
+} // namespace
+
 std::optional<MountFacts> mountFacts(int fd, const FileStat& stat) {
     if (stat.uniqueMountId) {
         if (auto facts = byStatmount(stat.mountId)) {
             return facts;
         }
     }
-    return byTable(tableMountId(fd));
+    return byTable(tableIdOf(fd, stat));
 }
 
 Result<bool> isMountedOn(int mount, int place) {
@@ -70,7 +79,7 @@ Result<bool> isMountedOn(int mount, int place) {
         return withStep(top ? below.error() : top.error(), "move");
     }
     auto facts = mountFacts(mount, *top);
-    return facts && facts->parentId == (facts->uniqueId ? below->mountId : tableMountId(place));
+    return facts && facts->parentId == (facts->uniqueId ? below->mountId : tableIdOf(place, *below));
 }
 
 } // namespace ksquash

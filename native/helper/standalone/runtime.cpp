@@ -48,6 +48,10 @@ void operator delete[](void* memory, size_t /*size*/) noexcept {
     free(memory);
 }
 
+extern "C" void __cxa_pure_virtual() {
+    __builtin_trap();
+}
+
 // A size or a position that is wrong, or an assertion of the library's, is an error in this program: a trap.
 namespace std {
 

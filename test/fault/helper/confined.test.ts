@@ -109,7 +109,7 @@ describe("what it lets through", () => {
 	afterAll(() => rmSync(directory, { recursive: true }));
 
 	it("is harmless; everything else ends the process at once", () => {
-		const good = ["getuid", "open", "socket-unix", "map", "protect", "umount-nofollow"];
+		const good = ["getuid", "open", "socket-unix", "map", "protect", "umount-nofollow", "umount-detach"];
 		const all = execFileSync(program, { encoding: "utf8" }).trim().split("\n");
 		expect(all.length).toBeGreaterThan(18);
 		for (const call of all) {
@@ -191,4 +191,18 @@ it("is as narrow and as wide enough where there is no musl: the same with static
 		expect(call(box, words).status).toBe(0);
 	}
 	expect(loopsBelow(box.base)).toEqual([]);
+});
+
+it.each<readonly [string, number, number]>([
+	["EPERM", 1, 77],
+	["ENOSYS", 38, 69],
+])("says so, and is not ended, where another filter answers %s to fsopen", async (_name, code, expected) => {
+	const box = await sandbox();
+	box.place(name);
+	const deny = join(native, "../build/Release/deny");
+	const ran = call(box, ["mount", name], { as: [deny, `430=${code}`, "--", "/usr/bin/env"] });
+	expect(ran, ran.stderr).toMatchObject({ status: expected, signal: null });
+	expect(mountsBelow(box.images)).toEqual([]);
+	expect(loopsBelow(box.base)).toEqual([]);
+	expect(call(box, ["mount", name], { as: ["env"] }).status).toBe(0);
 });
