@@ -71,7 +71,7 @@ Napi::Value fromMountChanges(Napi::Env env, const std::vector<MountChange>& chan
     for (uint32_t i = 0; i < changes.size(); ++i) {
         const MountChange& change = changes[i];
         auto entry = Napi::Object::New(env);
-        entry["kind"] = change.kind;
+        entry["kind"] = kindName(change.kind);
         if (change.id != 0) {
             entry["mountId"] = std::to_string(change.id);
             entry["unique"] = boolean(env, change.unique);
@@ -94,7 +94,11 @@ Napi::Value fromHolders(Napi::Env env, std::vector<Holder>& holders) {
         entry["pid"] = number(env, static_cast<uint64_t>(holder.pid));
         entry["comm"] = forPeople(env, holder.comm);
         entry["uid"] = number(env, holder.uid);
-        entry["how"] = fromEscaped(env, holder.how);
+        auto how = Napi::Array::New(env, holder.how.size());
+        for (uint32_t j = 0; j < holder.how.size(); ++j) {
+            how[j] = heldByName(holder.how[j]);
+        }
+        entry["how"] = how;
         entry["path"] = forPeople(env, holder.path);
         entry["writes"] = boolean(env, holder.writes);
         out[i] = entry;

@@ -54,6 +54,7 @@ Napi::Value fromError(Napi::Env env, const SysError& error) {
     words("path", escapePath(error.path));
     words("dest", escapePath(error.dest));
     words("step", error.step);
+    words("kind", kindName(error.kind));
     words("kernelLog", error.kernelLog);
     words("reason", error.reason);
     return out;
@@ -90,7 +91,8 @@ Napi::Value fromComparison(Napi::Env env, Comparison& comparison) {
     for (uint32_t i = 0; i < comparison.differences.size(); ++i) {
         auto difference = Napi::Object::New(env);
         difference["path"] = forPeople(env, comparison.differences[i].path);
-        difference["what"] = Napi::String::New(env, comparison.differences[i].what);
+        difference["what"] = Napi::String::New(env, differenceText(comparison.differences[i]));
+        difference["kind"] = kindName(comparison.differences[i].kind);
         differences[i] = difference;
     }
     out["differences"] = differences;

@@ -16,8 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     auto info = inspectImage(fd, "image");
     if (!info) {
-        // A refusal says why, and is never an error of reading a file that can be read.
-        if (info.error().reason.empty() || info.error().code != EINVAL) {
+        // A refusal says why, in kind and in words, and is never an error of reading a file that can be read.
+        if (info.error().reason.empty() || info.error().kind == ErrorKind::none ||
+            info.error().code != EINVAL) {
             abort();
         }
         return 0;

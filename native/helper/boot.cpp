@@ -18,7 +18,7 @@ class Summary {
 
     void add(const Outcome& outcome) {
         bool good = outcome.status == exitOk;
-        bool done = good && outcome.result != std::string_view("already");
+        bool done = good && outcome.result != OutcomeResult::already;
         ++(good ? (done ? done_ : already_) : failed_);
         status_ = status_ == exitOk ? outcome.status : status_;
         if (json_) {

@@ -18,10 +18,6 @@ bool isOneOf(int code, std::initializer_list<int> codes) {
     return false;
 }
 
-bool contains(std::string_view text, std::string_view part) {
-    return text.find(part) != std::string_view::npos;
-}
-
 int statusOf(const SysError& error) {
     std::string_view step = error.step;
     // What the caller's limits or a full machine cause says nothing about the image.
@@ -32,8 +28,7 @@ int statusOf(const SysError& error) {
         return exitData;
     }
     if (step == "create" && !isOneOf(error.code, {EPERM, EBUSY, EOPNOTSUPP})) {
-        // fs/squashfs/super.c: "Filesystem uses "xz" compression. This is not supported".
-        return contains(error.kernelLog, "not supported") ? exitUnavailable : exitData;
+        return error.kind == ErrorKind::kernelLacksCompressor ? exitUnavailable : exitData;
     }
     if (step == "target" || (step == "umount" && error.code == EINVAL)) {
         return exitOccupied;
@@ -54,6 +49,12 @@ void writeIfAny(JsonWriter& out, const char* key, std::string_view value) {
 }
 
 } // namespace
+
+const char* resultName(OutcomeResult result) {
+    static constexpr const char* names[] = {"",      "mounted", "already", "unmounted", "not mounted",
+                                            "stale", "other",   "absent"};
+    return names[static_cast<size_t>(result)];
+}
 
 std::string errorName(int code) {
     return strerror(code);
@@ -102,7 +103,7 @@ void writeJson(JsonWriter& out, const Outcome& outcome) {
     out.number("status", outcome.status);
     out.text("version", KSQUASH_VERSION);
     writeIfAny(out, "name", outcome.name);
-    writeIfAny(out, "result", outcome.result);
+    writeIfAny(out, "result", resultName(outcome.result));
     writeIfAny(out, "image", outcome.image);
     writeIfAny(out, "target", outcome.target);
     writeIfAny(out, "device", outcome.device);
@@ -128,7 +129,7 @@ std::string toJson(const Outcome& outcome) {
 std::string toText(const Outcome& outcome) {
     std::string out = outcome.name.empty() ? "" : outcome.name + ": ";
     if (outcome.status == exitOk) {
-        out += outcome.result;
+        out += resultName(outcome.result);
         out += outcome.target.empty() ? "" : " on " + outcome.target;
         out += outcome.device.empty() ? "" : " (" + outcome.device + ")";
         out += outcome.stillHeld == true ? "; its loop device is still held elsewhere" : "";
@@ -157,7 +158,7 @@ void print(int fd, std::string_view text) {
 void log(const char* verb, const Outcome& outcome) {
     int level = outcome.status == exitOk ? LOG_INFO : LOG_NOTICE;
     syslog(LOG_AUTHPRIV | level, "uid %u: %s %s: %s%s%s", getuid(), verb, printable(outcome.name).c_str(),
-           outcome.status == exitOk ? outcome.result : printable(outcome.message).c_str(),
+           outcome.status == exitOk ? resultName(outcome.result) : printable(outcome.message).c_str(),
            outcome.detail.empty() ? "" : ": ", printable(outcome.detail).c_str());
 }
 

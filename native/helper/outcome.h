@@ -21,10 +21,13 @@ enum Exit : int {
     exitPrivilege = 77,
 };
 
+// none: it failed. The later ones are states, as "mounted" and "unmounted" may be.
+enum class OutcomeResult { none, mounted, already, unmounted, notMounted, stale, other, absent };
+
 struct Outcome {
     int status = exitOk;
     std::string name;
-    const char* result = ""; // "mounted", "already", "unmounted", "not mounted", or a state
+    OutcomeResult result = OutcomeResult::none;
     std::string image;
     std::string target;
     std::string device;
@@ -47,6 +50,8 @@ void report(const char* verb, const Outcome& outcome, bool json);
 void log(const char* verb, const Outcome& outcome);
 void writeJson(JsonWriter& out, const Outcome& outcome);
 std::string toJson(const Outcome& outcome);
+// "not mounted"
+const char* resultName(OutcomeResult result);
 // A line for a person; the detail is root's.
 std::string toText(const Outcome& outcome);
 // One line for a terminal or a log: what is not printable, and not a space, as "\ooo".

@@ -8,9 +8,17 @@ namespace ksquash::helper {
 
 namespace {
 
-const char* stateOf(Standing standing) {
-    static constexpr const char* names[] = {"unmounted", "mounted", "stale", "mounted", "other"};
-    return names[static_cast<size_t>(standing)];
+OutcomeResult stateOf(Standing standing) {
+    switch (standing) {
+    case Standing::nothing:
+        return OutcomeResult::unmounted;
+    case Standing::stale:
+        return OutcomeResult::stale;
+    case Standing::other:
+        return OutcomeResult::other;
+    default:
+        return OutcomeResult::mounted;
+    }
 }
 
 // What the program would do for this user.
@@ -72,7 +80,7 @@ Outcome statusName(const Policy& policy, const Caller& caller, std::string_view 
     }
     Mounted mounted = place ? identifyMount(*request, *place, image) : Mounted{};
     Outcome out;
-    out.result = place ? stateOf(mounted.standing) : "absent";
+    out.result = place ? stateOf(mounted.standing) : OutcomeResult::absent;
     out.device = mounted.device;
     out.mountId = place && place->mountRoot ? place->mountId : 0;
     if (!mounted.device.empty()) {

@@ -15,8 +15,30 @@ namespace ksquash::helper {
 
 namespace {
 
-SysError makeTrustError(const std::string& path, std::string reason) {
-    return makeError(EPERM, "", path, "place", std::move(reason));
+// Why others than root could have made or could change a file, or why it is not what the policy means.
+enum class Distrust { none, owner, writable, served, notRegular, hardLink, tooLarge };
+
+std::string distrustText(Distrust why, const FileStat& stat) {
+    switch (why) {
+    case Distrust::owner:
+        return "belongs to the user " + std::to_string(stat.uid);
+    case Distrust::writable:
+        return "can be written by others";
+    case Distrust::served:
+        return "is served by a user's process (FUSE)";
+    case Distrust::notRegular:
+        return "is not a regular file";
+    case Distrust::hardLink:
+        return "has another name, too (a hard link)";
+    case Distrust::tooLarge:
+        return "is larger than the rule's max_size";
+    default:
+        return {};
+    }
+}
+
+SysError makeTrustError(const std::string& path, Distrust why, const FileStat& stat) {
+    return makeError(EPERM, "", path, "place", distrustText(why, stat));
 }
 
 // Does a process of another user's serve this file system by FUSE? Then owners and modes are what that
@@ -36,14 +58,11 @@ bool isServedByUser(int fd, const FileStat& stat) {
     });
 }
 
-// Why others than root could have made or could change this; empty when nobody else can.
-std::string whyUnsafe(int fd, const FileStat& stat) {
-    if (stat.uid != 0) {
-        return "belongs to the user " + std::to_string(stat.uid);
-    }
-    return (stat.mode & 022U) != 0    ? "can be written by others"
-           : isServedByUser(fd, stat) ? "is served by a user's process (FUSE)"
-                                      : "";
+Distrust checkTrust(int fd, const FileStat& stat) {
+    return stat.uid != 0              ? Distrust::owner
+           : (stat.mode & 022U) != 0  ? Distrust::writable
+           : isServedByUser(fd, stat) ? Distrust::served
+                                      : Distrust::none;
 }
 
 Result<UniqueFd> openBeneath(int directory, const char* name, uint64_t flags, const std::string& path) {
@@ -67,8 +86,8 @@ Result<UniqueFd> openTrustedDirectory(std::string_view path) {
         if (!stat) {
             return stat.error();
         }
-        if (std::string why = whyUnsafe(here.get(), *stat); !why.empty()) {
-            return makeTrustError(name, std::move(why));
+        if (Distrust why = checkTrust(here.get(), *stat); why != Distrust::none) {
+            return makeTrustError(name, why, *stat);
         }
         if (rest.empty()) {
             return here;
@@ -102,9 +121,9 @@ Result<size_t> readPolicy(const char* path, char* buffer) {
     if (!stat) {
         return stat.error();
     }
-    std::string why = stat->isRegular() ? whyUnsafe(file->get(), *stat) : "is not a regular file";
-    if (!why.empty()) {
-        return makeTrustError(whole, std::move(why));
+    Distrust why = stat->isRegular() ? checkTrust(file->get(), *stat) : Distrust::notRegular;
+    if (why != Distrust::none) {
+        return makeTrustError(whole, why, *stat);
     }
     return readAt(file->get(), buffer, maxPolicySize + 1, 0, whole);
 }
@@ -121,12 +140,12 @@ Result<Image> openImageOf(const Rule& rule, int directory, const std::string& fi
         stat.error().step = "place";
         return stat.error();
     }
-    std::string why = !stat->isRegular()          ? "is not a regular file"
-                      : stat->links != 1          ? "has another name, too (a hard link)"
-                      : stat->size > rule.maxSize ? "is larger than the rule's max_size"
-                                                  : whyUnsafe(fd->get(), *stat);
-    if (!why.empty()) {
-        return makeTrustError(path, std::move(why));
+    Distrust why = !stat->isRegular()          ? Distrust::notRegular
+                   : stat->links != 1          ? Distrust::hardLink
+                   : stat->size > rule.maxSize ? Distrust::tooLarge
+                                               : checkTrust(fd->get(), *stat);
+    if (why != Distrust::none) {
+        return makeTrustError(path, why, *stat);
     }
 #ifdef KSQUASH_TEST_CHECK_BY_NAME
     // For the test of the swap race only: what was checked is not what is mounted. That test must fail.
@@ -143,8 +162,8 @@ Result<UniqueFd> openMountPoint(int directory, const std::string& name, const st
 }
 
 Status checkMountPoint(int fd, const FileStat& stat, const std::string& path) {
-    if (std::string why = whyUnsafe(fd, stat); !why.empty()) {
-        return makeTrustError(path, std::move(why));
+    if (Distrust why = checkTrust(fd, stat); why != Distrust::none) {
+        return makeTrustError(path, why, stat);
     }
     auto directory = openDirectory(fd, ".", path);
     if (!directory) {

@@ -167,7 +167,7 @@ Outcome performMount(const MountRequest& request, int control, Repeat repeat) {
         return withPaths(request, failure(mounted.error()));
     }
     Outcome out;
-    out.result = mounted->already ? "already" : "mounted";
+    out.result = mounted->already ? OutcomeResult::already : OutcomeResult::mounted;
     out.device = mounted->device;
     out.file = mounted->file;
     out.mountId = mounted->mountId;
@@ -184,7 +184,7 @@ Outcome performUmount(const MountRequest& request) {
         identifyMount(request, *place, statAt(request.images.get(), request.file.c_str(), request.imagePath));
     switch (mounted.standing) {
     case Standing::nothing:
-        out.result = "not mounted";
+        out.result = OutcomeResult::notMounted;
         return withPaths(request, std::move(out));
     case Standing::other:
         return withPaths(request, failure(exitOccupied, "something else is mounted here"));
@@ -206,7 +206,7 @@ Outcome performUmount(const MountRequest& request) {
             return withPaths(request, failure(error));
         }
     }
-    out.result = "unmounted";
+    out.result = OutcomeResult::unmounted;
     out.file = mounted.file;
     out.stillHeld = isStillHeld(place->key.dev, mounted.file);
     return withPaths(request, std::move(out));

@@ -147,6 +147,9 @@ void writeError(JsonWriter& out, const SysError& error) {
     out.text("syscall", error.syscall);
     out.text("step", error.step);
     out.text("reason", error.reason);
+    if (error.kind != ErrorKind::none) {
+        out.text("kind", kindName(error.kind));
+    }
 }
 
 std::string toJson(const SysError& error) {

@@ -4,7 +4,6 @@
  * Owns: the signatures of native/addon/addon.cpp. Leaves to others: loading it, and everything a caller should see.
  */
 
-import type { RawDifference } from "./difference.ts";
 import type { RawError } from "./error.ts";
 import type {
 	AttachResult,
@@ -42,10 +41,7 @@ export interface Addon {
 	mounts(batch: number): Promise<() => string | undefined>;
 	parseMountinfo(text: Uint8Array): string;
 	listTree(request: object, control: Control): Promise<TreeList>;
-	compareTree(
-		request: object,
-		control: Control,
-	): Promise<Omit<Comparison, "differences"> & { differences: RawDifference[] }>;
+	compareTree(request: object, control: Control): Promise<Comparison>;
 	removeTree(request: object, control: Control): Promise<RemoveResult>;
 	exchange(a: Path, b: Path): Promise<void>;
 	renameNew(from: Path, to: Path): Promise<void>;

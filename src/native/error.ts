@@ -15,6 +15,7 @@ export interface RawError {
 	path?: string;
 	dest?: string;
 	step?: string;
+	kind?: NativeError["kind"];
 	kernelLog?: string;
 	reason?: string;
 }

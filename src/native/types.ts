@@ -4,12 +4,12 @@
  * Owns: the interfaces. Leaves to others: the verbs (native.ts, which re-exports all of this) and their errors.
  */
 
-import type { NativeError } from "../system/failure.ts";
+import type { ImageFault, NativeError } from "../system/failure.ts";
 import type { FileId } from "../system/files.ts";
 import type { Difference, DifferenceKind, TreeList } from "../system/list.ts";
 import type { NativePath } from "../system/names.ts";
 
-export type { Difference, DifferenceKind, FileId, NativeError, NativePath, TreeList };
+export type { Difference, DifferenceKind, FileId, ImageFault, NativeError, NativePath, TreeList };
 
 export interface Progress {
 	entries: number;

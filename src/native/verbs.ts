@@ -6,7 +6,6 @@
  */
 
 import { setTimeout } from "node:timers/promises";
-import { withKind } from "./difference.ts";
 import { nativeError } from "./error.ts";
 import { addonProblem, call, callLong, callReading, callWhole, path } from "./load.ts";
 import type {
@@ -36,9 +35,8 @@ export function listTree(request: TreeRequest | ImageListRequest): Promise<TreeL
 }
 
 /** Compares every entry and byte of an image (through a detached mount) with a tree. Differences are data; EIO is an error. */
-export async function compareTree(request: CompareRequest): Promise<Comparison> {
-	const result = await callLong(request, (native, control) => native.compareTree(checkTree(request), control));
-	return { ...result, differences: result.differences.map(withKind) };
+export function compareTree(request: CompareRequest): Promise<Comparison> {
+	return callLong(request, (native, control) => native.compareTree(checkTree(request), control));
 }
 
 function checkTree(request: Partial<CompareRequest>): object {

@@ -7,6 +7,15 @@
 import { type ErrorCode, type ErrorDetails, KsquashError } from "../errors.ts";
 import { option, text } from "../text.ts";
 
+/** kernel-lacks-compressor: the image may be good. */
+export type ImageFault =
+	| "not-an-image"
+	| "unsupported-format"
+	| "truncated"
+	| "unpadded"
+	| "damaged"
+	| "kernel-lacks-compressor";
+
 /** What a native rejection looks like: Node's SystemError shape and three more fields. */
 export interface NativeError extends Error {
 	/** Negative errno. */
@@ -20,6 +29,8 @@ export interface NativeError extends Error {
 	step?: string;
 	/** The kernel's fs-context log, where it said something. */
 	kernelLog?: string;
+	/** Why an image is refused, for programs. */
+	kind?: ImageFault;
 	/** For images and targets: the reason in words, e.g. "wrong magic: this is gzip data". */
 	reason?: string;
 }
@@ -83,10 +94,9 @@ export function failure(error: unknown, doing: string, details: ErrorDetails & {
 	});
 }
 
-/** The image may be good: this kernel cannot unpack it. squashfs says so in words, erofs by an errno of its own. */
-export function lacksDecompressor({ kernelLog, code, syscall }: NativeError): boolean {
-	if (/compression\. This is not supported/.test(kernelLog ?? "")) return true;
-	return code === "EOPNOTSUPP" && (syscall === "fsconfig" || syscall === "mount");
+/** The image may be good: this kernel cannot unpack it. */
+export function lacksDecompressor({ kind }: NativeError): boolean {
+	return kind === "kernel-lacks-compressor";
 }
 
 /** Awaits `work`; a system error in it is thrown as `failure(error, doing)`. */

@@ -28,17 +28,25 @@ export interface TreeList {
 }
 
 /**
- * missing-in-image: only the source has it · missing-in-source: only the image · attributes: type, mode, size, time, owner,
- * target … · content: only the bytes · other-file-system: something is mounted there · changed: while it was read ·
- * duplicate: a path stands twice.
+ * missing-in-image: only the source has it · missing-in-source: only the image · content: only the bytes ·
+ * other-file-system: something is mounted there · changed: while it was read · attributes: one or more of those of two
+ * list lines · duplicate: a path stands twice.
  */
 export type DifferenceKind =
 	| "missing-in-image"
 	| "missing-in-source"
-	| "attributes"
+	| "type"
+	| "mode"
+	| "size"
+	| "time"
+	| "device"
+	| "link-target"
 	| "content"
+	| "xattr"
+	| "owner"
 	| "other-file-system"
 	| "changed"
+	| "attributes"
 	| "duplicate";
 
 export interface Difference {

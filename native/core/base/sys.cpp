@@ -19,6 +19,14 @@ void UniqueFd::reset(int fd) {
     errno = saved;
 }
 
+const char* kindName(ErrorKind kind) {
+    static constexpr const char* names[] = {
+        "",         "not-an-image", "unsupported-format",      "truncated",
+        "unpadded", "damaged",      "kernel-lacks-compressor",
+    };
+    return names[static_cast<size_t>(kind)];
+}
+
 SysError lastError(const char* syscall, std::string path, const char* step) {
     int code = errno;
     return makeError(code, syscall, std::move(path), step, {});

@@ -34,12 +34,26 @@ class UniqueFd {
     int fd_ = -1;
 };
 
+// What an errno alone does not tell of an image.
+enum class ErrorKind {
+    none,
+    notAnImage,
+    unsupportedFormat, // a version, a compressor or a layout that no kernel reads
+    truncated,
+    unpadded,
+    damaged,
+    kernelLacksCompressor, // the image may be good
+};
+// "not-an-image"; "" for none.
+const char* kindName(ErrorKind kind);
+
 struct SysError {
     int code = 0; // a positive errno
     const char* syscall = "";
     std::string path;
     std::string dest;
     const char* step = "";
+    ErrorKind kind = ErrorKind::none;
     std::string kernelLog; // what the fs context said, see fsopen(2)
     std::string reason;    // in words, for images and targets
 };

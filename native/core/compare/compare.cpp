@@ -106,8 +106,9 @@ Result<TreeList> listTree(const TreeRequest& request, const Control& control) {
     for (const Difference& found : walk.takeDifferences()) {
         // One side only: what can differ is a file from itself, or an owner in an image, which is not the
         // list's.
-        if (found.what.starts_with("changed")) {
-            return makeError(ESTALE, "read", joinPath(request.tree, found.path), "content", found.what);
+        if (found.kind == DifferenceKind::changed) {
+            return makeError(ESTALE, "read", joinPath(request.tree, found.path), "content",
+                             differenceText(found));
         }
     }
     TreeList out = formatList(walk.entries());

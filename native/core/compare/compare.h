@@ -4,6 +4,7 @@
 #pragma once
 
 #include "../base/control.h"
+#include "difference.h"
 #include "entry.h"
 
 namespace ksquash {
@@ -15,11 +16,6 @@ struct TreeRequest {
     unsigned jobs = 0;                // threads; 0: the number of processors
     bool content = true;              // false: files are counted, not read; the list is empty then
     bool subset = false;              // entries missing from the tree are no difference
-};
-
-struct Difference {
-    std::string path; // raw bytes
-    std::string what;
 };
 
 struct Comparison {

@@ -7,6 +7,7 @@
 
 #include "../base/control.h"
 #include "../base/threads.h"
+#include "difference.h"
 #include "entry.h"
 
 #include <deque>
@@ -45,7 +46,7 @@ using WorkUnit = std::vector<ContentItem>; // what a thread takes from the queue
 // What the readers find, told to whoever walks. Called from any thread.
 class ContentSink {
   public:
-    virtual void differs(const Entry& entry, std::string what) = 0;
+    virtual void differs(Difference difference) = 0;
     virtual void failed(SysError error) = 0;
     virtual bool stopped() const = 0;
     virtual ~ContentSink() = default;

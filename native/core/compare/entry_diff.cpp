@@ -1,4 +1,4 @@
-// One sentence a difference, always "of the tree / of the image".
+// Details are always "of the tree / of the image".
 #include "entry_diff.h"
 #include "../tree/directory.h"
 
@@ -46,8 +46,8 @@ std::string octal(uint32_t mode) {
     return text;
 }
 
-std::string pair(const char* what, const std::string& tree, const std::string& image) {
-    return std::string(what) + " " + tree + " / " + image;
+std::string pair(const std::string& tree, const std::string& image) {
+    return tree + " / " + image;
 }
 
 std::string device(dev_t rdev) {
@@ -56,40 +56,42 @@ std::string device(dev_t rdev) {
 
 } // namespace
 
-void compareStat(const Entry& entry, bool subset, std::vector<std::string>& found) {
+void compareStat(const Entry& entry, bool subset, std::vector<Difference>& found) {
     const FileStat& tree = entry.tree;
     const FileStat& image = entry.image;
+    auto differs = [&](DifferenceKind kind, std::string detail) {
+        found.push_back(Difference{entry.path, kind, std::move(detail)});
+    };
     if (entry.inImage && (image.uid != 0 || image.gid != 0)) {
-        found.push_back("owner " + std::to_string(image.uid) + ":" + std::to_string(image.gid) +
-                        " in the image");
+        differs(DifferenceKind::owner, std::to_string(image.uid) + ":" + std::to_string(image.gid));
     }
     if (!entry.inTree || !entry.inImage) {
         return;
     }
     if ((tree.mode & S_IFMT) != (image.mode & S_IFMT)) {
-        found.push_back(pair("type", typeName(tree.mode), typeName(image.mode)));
+        differs(DifferenceKind::type, pair(typeName(tree.mode), typeName(image.mode)));
         return;
     }
     if (!tree.isLink() && (tree.mode & 07777U) != (image.mode & 07777U)) {
-        found.push_back(pair("mode", octal(tree.mode), octal(image.mode)));
+        differs(DifferenceKind::mode, pair(octal(tree.mode), octal(image.mode)));
     }
     if (tree.isRegular() && tree.size != image.size) {
-        found.push_back(pair("size", std::to_string(tree.size), std::to_string(image.size)));
+        differs(DifferenceKind::size, pair(std::to_string(tree.size), std::to_string(image.size)));
     }
     if ((S_ISCHR(tree.mode) || S_ISBLK(tree.mode)) && tree.rdev != image.rdev) {
-        found.push_back(pair("device", device(tree.rdev), device(image.rdev)));
+        differs(DifferenceKind::device, pair(device(tree.rdev), device(image.rdev)));
     }
     // squashfs keeps whole seconds. A directory from which something was removed has a new time, and the
     // top's own is no content: see appendLine.
     bool free = (subset && tree.isDirectory()) || entry.path == ".";
     if (tree.mtime.seconds != image.mtime.seconds && !free) {
-        found.push_back(
-            pair("time", std::to_string(tree.mtime.seconds), std::to_string(image.mtime.seconds)));
+        differs(DifferenceKind::time,
+                pair(std::to_string(tree.mtime.seconds), std::to_string(image.mtime.seconds)));
     }
 }
 
 Status compareLinks(Entry& entry, int tree, int image, const std::string& name,
-                    std::vector<std::string>& found) {
+                    std::vector<Difference>& found) {
     std::string inTree;
     std::string inImage;
     bool treeLink = entry.inTree && entry.tree.isLink();
@@ -106,7 +108,8 @@ Status compareLinks(Entry& entry, int tree, int image, const std::string& name,
         *target = std::move(*got);
     }
     if (treeLink && imageLink && inTree != inImage) {
-        found.push_back(pair("link target", escapePath(inTree), escapePath(inImage)));
+        found.push_back(
+            {entry.path, DifferenceKind::linkTarget, pair(escapePath(inTree), escapePath(inImage))});
     }
     entry.link = std::move(entry.inImage ? inImage : inTree);
     return Done{};

@@ -2,6 +2,7 @@
 // Content and xattrs are file_pair's.
 #pragma once
 
+#include "difference.h"
 #include "entry.h"
 
 namespace ksquash {
@@ -17,10 +18,10 @@ struct PairedName {
 Result<std::vector<PairedName>> pairNames(int tree, int image, std::string_view path);
 
 // Type, mode, size, time and device, and the owner in the image. `subset`: times of directories do not count.
-void compareStat(const Entry& entry, bool subset, std::vector<std::string>& found);
+void compareStat(const Entry& entry, bool subset, std::vector<Difference>& found);
 
 // Reads the targets of a link on both sides; keeps the listed one in the entry.
 Status compareLinks(Entry& entry, int tree, int image, const std::string& name,
-                    std::vector<std::string>& found);
+                    std::vector<Difference>& found);
 
 } // namespace ksquash

@@ -148,9 +148,9 @@ uint64_t FilePair::finish() {
     }
     entry.digest = hash.finish();
     if (!unchanged()) {
-        sink_.differs(entry, "changed while it was read");
+        sink_.differs({entry.path, DifferenceKind::changed, {}});
     } else if (!equal) {
-        sink_.differs(entry, "content");
+        sink_.differs({entry.path, DifferenceKind::content, {}});
     }
     compareXattrs(item_, tree_.get(), image_.get(), imageXattrs_, sink_);
     return entry.listed().size;
@@ -195,7 +195,7 @@ void compareXattrs(ContentItem& item, int tree, int image, bool imageXattrs, Con
     }
     entry.xattrs = digestXattrs(entry.inImage ? inImage : inTree);
     if (entry.inTree && entry.inImage && inTree != inImage) {
-        sink.differs(entry, "xattr " + escapePath(firstDifference(inTree, inImage)));
+        sink.differs({entry.path, DifferenceKind::xattr, escapePath(firstDifference(inTree, inImage))});
     }
 }
 

@@ -51,21 +51,21 @@ bool TreeWalk::look(const Frame& frame, const PairedName& name, Entry& entry) {
     }
     if (entry.inTree && (entry.tree.key.dev != treeDevice_ || entry.tree.mountRoot)) {
         if (twoSided_) {
-            differs(entry, "on another file system");
+            differs({entry.path, DifferenceKind::fileSystem, {}});
         } else {
             failed(makeError(EXDEV, "statx", entry.path, "walk", "another file system is mounted there"));
         }
         return false;
     }
-    std::vector<std::string> found;
+    std::vector<Difference> found;
     compareStat(entry, request_.subset, found);
     auto links = compareLinks(entry, frame.directory->tree(), frame.directory->image(), name.name, found);
     if (!links) {
         failed(links.error());
         return false;
     }
-    for (std::string& what : found) {
-        differs(entry, std::move(what));
+    for (Difference& difference : found) {
+        differs(std::move(difference));
     }
     return true;
 }
@@ -94,9 +94,7 @@ void TreeWalk::visit(size_t frame, const PairedName& name) {
     std::string path = joinPath(top.path, name.name);
     bool reported = top.reported;
     if (twoSided_ && !name.inImage) {
-        Entry extra;
-        extra.path = std::move(path);
-        differs(extra, "only in the tree");
+        differs({std::move(path), DifferenceKind::onlyInTree, {}});
         return;
     }
     Entry& entry = entries_.emplace_back();
@@ -106,7 +104,7 @@ void TreeWalk::visit(size_t frame, const PairedName& name) {
     }
     if (twoSided_ && !name.inTree && !reported) {
         if (!request_.subset) {
-            differs(entry, "only in the image");
+            differs({entry.path, DifferenceKind::onlyInImage, {}});
         }
         reported = true;
     }
@@ -143,10 +141,10 @@ bool TreeWalk::lookAtTop(Entry& top, int tree, int image) {
         *stat = *got;
     }
     treeDevice_ = top.tree.key.dev;
-    std::vector<std::string> found;
+    std::vector<Difference> found;
     compareStat(top, request_.subset, found);
-    for (std::string& what : found) {
-        differs(top, std::move(what));
+    for (Difference& difference : found) {
+        differs(std::move(difference));
     }
     control_.addEntries(1);
     return true;

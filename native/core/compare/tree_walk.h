@@ -25,9 +25,9 @@ class TreeWalk final : public ContentSink {
     std::deque<Entry>& entries() { return entries_; }
     std::vector<Difference> takeDifferences();
 
-    void differs(const Entry& entry, std::string what) override {
+    void differs(Difference difference) override {
         Locked locked(mutex_);
-        differences_.push_back(Difference{entry.path, std::move(what)});
+        differences_.push_back(std::move(difference));
     }
     void failed(SysError error) override {
         Locked locked(mutex_);

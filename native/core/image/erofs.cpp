@@ -71,11 +71,11 @@ bool isErofs(std::span<const uint8_t> start) {
     return start.size() >= place + length && load(start, place, 4) == magic;
 }
 
-std::string parseErofs(std::span<const uint8_t> start, uint64_t fileSize, ErofsSuperblock& out) {
+ImageFault parseErofs(std::span<const uint8_t> start, uint64_t fileSize, ErofsSuperblock& out) {
     auto raw = start.subspan(place, length);
     out.blockBits = raw[12];
     if (out.blockBits < 9 || out.blockBits > 16) {
-        return "EROFS block size 2^" + number(out.blockBits) + " is outside 512 bytes to 64 KiB";
+        return unsupported("EROFS block size 2^" + number(out.blockBits) + " is outside 512 bytes to 64 KiB");
     }
     out.incompatible = static_cast<uint32_t>(load(raw, 80, 4));
     bool many = (out.incompatible & manyBlocks) != 0;
@@ -87,21 +87,21 @@ std::string parseErofs(std::span<const uint8_t> start, uint64_t fileSize, ErofsS
         out.algorithms = static_cast<uint16_t>(load(raw, 84, 2));
     }
     if ((load(raw, 8, 4) & hasChecksum) != 0 && !checksumHolds(start, size_t{1} << out.blockBits)) {
-        return "the checksum of its EROFS superblock is wrong";
+        return damaged("the checksum of its EROFS superblock is wrong");
     }
     if (load(raw, 86, 2) != 0) {
-        return "its data lie on further devices (mkfs.erofs --blobdev)";
+        return unsupported("its data lie on further devices (mkfs.erofs --blobdev)");
     }
     if (out.inodes == 0) {
-        return "it has no inodes";
+        return damaged("it has no inodes");
     }
     if (out.blocks == 0 || out.bytes() > fileSize) {
-        return "truncated: it says that " + number(out.bytes()) + " bytes are used, and the file has " +
-               number(fileSize);
+        return {ErrorKind::truncated, "truncated: it says that " + number(out.bytes()) +
+                                          " bytes are used, and the file has " + number(fileSize)};
     }
     uint64_t root = (out.metaStart << out.blockBits) + load(raw, 14, 2) * inodeSlot;
     if (!many && root + inodeSlot > out.bytes()) {
-        return "its root inode lies outside the image";
+        return damaged("its root inode lies outside the image");
     }
     return {};
 }

@@ -2,10 +2,11 @@
 // Leaves what it points at to the kernel: unlike squashfs's its tables have no order to check.
 #pragma once
 
+#include "fault.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 
 namespace ksquash {
 
@@ -25,7 +26,7 @@ struct ErofsSuperblock {
 
 bool isErofs(std::span<const uint8_t> start);
 
-// `start` is the file's first bytes, 5 KiB at least where the file has them. The reason, or "".
-std::string parseErofs(std::span<const uint8_t> start, uint64_t fileSize, ErofsSuperblock& out);
+// `start` is the file's first bytes, 5 KiB at least where the file has them.
+ImageFault parseErofs(std::span<const uint8_t> start, uint64_t fileSize, ErofsSuperblock& out);
 
 } // namespace ksquash

@@ -1,7 +1,6 @@
 // An image whose superblock is plausible may still be cut or patched: follow each table's own structure.
 // Format: Documentation/filesystems/squashfs.rst, section 3, and fs/squashfs/{id,export,fragment,xattr_id}.c.
 #include "squashfs_tables.h"
-#include "magic.h"
 
 #include <algorithm>
 #include <bit>
@@ -50,17 +49,17 @@ class Reader {
 
 // A table of `items` records of `itemSize` bytes: its index at `index` holds the start of each metadata
 // block. Sets `first` to the first of them, where the table before it ends.
-std::string checkIndex(Reader& in, const char* name, uint64_t index, uint64_t items, uint64_t itemSize,
-                       uint64_t lowest, uint64_t limit, uint64_t& first) {
+ImageFault checkIndex(Reader& in, const char* name, uint64_t index, uint64_t items, uint64_t itemSize,
+                      uint64_t lowest, uint64_t limit, uint64_t& first) {
     uint64_t blocks = (items * itemSize + metadataBlock - 1) / metadataBlock;
     if (blocks > (limit - index) / 8) {
-        return std::string(name) + " does not fit before what follows it";
+        return damaged(std::string(name) + " does not fit before what follows it");
     }
     uint64_t last = lowest;
     for (uint64_t i = 0; i < blocks; ++i) {
         uint64_t start = in.load(index + i * 8, 8);
         if (start < last || start >= index) {
-            return std::string(name) + " points outside its place";
+            return damaged(std::string(name) + " points outside its place");
         }
         if (i == 0) {
             first = start;
@@ -71,67 +70,68 @@ std::string checkIndex(Reader& in, const char* name, uint64_t index, uint64_t it
 }
 
 // Metadata blocks stand back to back, each with a two-byte length; the chain must end exactly at `end`.
-std::string checkChain(Reader& in, const char* name, uint64_t start, uint64_t end, uint64_t mark) {
+ImageFault checkChain(Reader& in, const char* name, uint64_t start, uint64_t end, uint64_t mark) {
     bool marked = mark == ~uint64_t{0};
     uint64_t at = start;
     while (at < end && !in.failed()) {
         marked = marked || at - start == mark;
         uint64_t length = in.load(at, 2) & ~uncompressedBit;
         if (length == 0 || length > metadataBlock) {
-            return std::string(name) + " is broken at byte " + std::to_string(at);
+            return damaged(std::string(name) + " is broken at byte " + std::to_string(at));
         }
         at += 2 + length;
     }
     if (at != end) {
-        return std::string(name) + " runs into what follows it";
+        return damaged(std::string(name) + " runs into what follows it");
     }
-    return marked ? std::string() : "its root inode lies outside the inode table";
+    return marked ? ImageFault() : damaged("its root inode lies outside the inode table");
 }
 
 // A block of its own behind the superblock, never compressed, as fs/squashfs/{lz4,xz}_wrapper.c read it.
-std::string checkOptions(Reader& in, const Superblock& sb) {
+ImageFault checkOptions(Reader& in, const Superblock& sb) {
     constexpr uint16_t xz = 4;
     constexpr uint16_t lz4 = 5;
     std::string name = sb.compressor();
     if (!sb.hasOptions()) {
-        return sb.compression == lz4 ? "it lacks the options that every image of lz4 has" : "";
+        return sb.compression == lz4 ? damaged("it lacks the options that every image of lz4 has")
+                                     : ImageFault();
     }
     uint64_t header = in.load(superblockSize, 2);
     uint64_t length = header & ~uncompressedBit;
     bool known = sb.compression == xz || sb.compression == lz4;
     uint64_t room = sb.inodeTable - superblockSize;
     if ((header & uncompressedBit) == 0 || length < (known ? 8 : 1) || 2 + length > room) {
-        return "the options of " + name + " are damaged";
+        return damaged("the options of " + name + " are damaged");
     }
     uint64_t first = in.load(superblockSize + 2, 4);
     if (sb.compression == lz4 && first != 1) {
-        return "unknown version " + std::to_string(first) + " of lz4";
+        return unsupported("unknown version " + std::to_string(first) + " of lz4");
     }
     // A dictionary of 2^n or 2^n + 2^(n+1) bytes.
     uint64_t odd = first == 0 ? 0 : first >> static_cast<unsigned>(std::countr_zero(first));
     if (sb.compression == xz && ((odd != 1 && odd != 3) || first > INT32_MAX)) {
-        return "the dictionary size of xz, " + std::to_string(first) + ", is none";
+        return damaged("the dictionary size of xz, " + std::to_string(first) + ", is none");
     }
     return {};
 }
 
-std::string checkXattrs(Reader& in, const Superblock& sb, uint64_t& first) {
+ImageFault checkXattrs(Reader& in, const Superblock& sb, uint64_t& first) {
     first = sb.bytesUsed;
     if (!sb.hasXattrs()) {
         return {};
     }
     if (sb.bytesUsed - sb.xattrTable < 16) {
-        return "xattr table does not fit before the end";
+        return damaged("xattr table does not fit before the end");
     }
     uint64_t start = in.load(sb.xattrTable, 8);
     if (start <= sb.idTable || start > sb.xattrTable) {
-        return "xattr table points outside its place";
+        return damaged("xattr table points outside its place");
     }
     uint64_t ids = in.load(sb.xattrTable + 8, 4);
     uint64_t blocks = (ids * 16 + metadataBlock - 1) / metadataBlock;
     // To the byte (xattr_id.c, since 5.11).
     if (ids == 0 || blocks * 8 != sb.bytesUsed - sb.xattrTable - 16) {
-        return "xattr table does not fit its number of ids";
+        return damaged("xattr table does not fit its number of ids");
     }
     first = start;
     return {};
@@ -139,45 +139,45 @@ std::string checkXattrs(Reader& in, const Superblock& sb, uint64_t& first) {
 
 } // namespace
 
-Result<std::string> checkTables(int fd, const Superblock& sb, const std::string& path) {
+Result<ImageFault> checkTables(int fd, const Superblock& sb, const std::string& path) {
     Reader in(fd, path);
     uint64_t next = 0;
-    std::string reason = checkOptions(in, sb);
-    if (reason.empty()) {
-        reason = checkXattrs(in, sb, next);
+    ImageFault fault = checkOptions(in, sb);
+    if (!fault) {
+        fault = checkXattrs(in, sb, next);
     }
     uint64_t idBlocks = (uint64_t{sb.idCount} * 4 + metadataBlock - 1) / metadataBlock;
     // The kernel wants the id index to fill its place exactly (id.c, since 5.11).
-    if (reason.empty() && idBlocks * 8 != next - sb.idTable) {
-        reason = "id table does not fit its number of ids";
+    if (!fault && idBlocks * 8 != next - sb.idTable) {
+        fault = damaged("id table does not fit its number of ids");
     }
-    if (reason.empty()) {
-        reason = checkIndex(in, "id table", sb.idTable, sb.idCount, 4, sb.directoryTable, next, next);
+    if (!fault) {
+        fault = checkIndex(in, "id table", sb.idTable, sb.idCount, 4, sb.directoryTable, next, next);
     }
     uint64_t exportBlocks = (uint64_t{sb.inodes} * 8 + metadataBlock - 1) / metadataBlock;
-    if (reason.empty() && sb.exportTable != ~uint64_t{0} && exportBlocks * 8 != next - sb.exportTable) {
-        reason = "export table does not fit its number of inodes";
+    if (!fault && sb.exportTable != ~uint64_t{0} && exportBlocks * 8 != next - sb.exportTable) {
+        fault = damaged("export table does not fit its number of inodes");
     }
-    if (reason.empty() && sb.exportTable != ~uint64_t{0}) {
-        reason = checkIndex(in, "export table", sb.exportTable, sb.inodes, 8, sb.directoryTable, next, next);
+    if (!fault && sb.exportTable != ~uint64_t{0}) {
+        fault = checkIndex(in, "export table", sb.exportTable, sb.inodes, 8, sb.directoryTable, next, next);
     }
-    if (reason.empty() && sb.fragments != 0) {
-        reason = checkIndex(in, "fragment table", sb.fragmentTable, sb.fragments, 16, sb.directoryTable, next,
-                            next);
+    if (!fault && sb.fragments != 0) {
+        fault = checkIndex(in, "fragment table", sb.fragmentTable, sb.fragments, 16, sb.directoryTable, next,
+                           next);
     }
-    if (reason.empty() && next < sb.directoryTable) {
-        reason = "directory table overlaps what follows it";
+    if (!fault && next < sb.directoryTable) {
+        fault = damaged("directory table overlaps what follows it");
     }
-    if (reason.empty()) {
-        reason = checkChain(in, "inode table", sb.inodeTable, sb.directoryTable, sb.rootInode >> 16U);
+    if (!fault) {
+        fault = checkChain(in, "inode table", sb.inodeTable, sb.directoryTable, sb.rootInode >> 16U);
     }
-    if (reason.empty()) {
-        reason = checkChain(in, "directory table", sb.directoryTable, next, ~uint64_t{0});
+    if (!fault) {
+        fault = checkChain(in, "directory table", sb.directoryTable, next, ~uint64_t{0});
     }
     if (in.failed()) {
         return in.error();
     }
-    return reason;
+    return fault;
 }
 
 Result<ImageInfo> inspectImage(int fd, const std::string& path) {
@@ -185,8 +185,10 @@ Result<ImageInfo> inspectImage(int fd, const std::string& path) {
     if (!stat) {
         return stat.error();
     }
-    auto refuse = [&](std::string reason) {
-        return makeError(EINVAL, "read", path, "superblock", std::move(reason));
+    auto refuse = [&](ImageFault fault) {
+        SysError error = makeError(EINVAL, "read", path, "superblock", std::move(fault.reason));
+        error.kind = fault.kind;
+        return error;
     };
     constexpr size_t startSize = size_t{36} * 1024;
     std::unique_ptr<uint8_t[]> start(new uint8_t[startSize]());
@@ -194,32 +196,25 @@ Result<ImageInfo> inspectImage(int fd, const std::string& path) {
     if (!got) {
         return got.error();
     }
-    if (*got < superblockSize) {
-        return refuse("too short for a superblock: " + std::to_string(*got) + " bytes");
-    }
     ImageInfo info;
     info.fileSize = stat->size;
     info.file = stat->key;
     if (std::span<const uint8_t> all(start.get(), *got); isErofs(all)) {
-        std::string wrong = parseErofs(all, stat->size, info.erofs.emplace());
-        if (!wrong.empty()) {
-            return refuse(std::move(wrong));
+        ImageFault fault = parseErofs(all, stat->size, info.erofs.emplace());
+        if (fault) {
+            return refuse(std::move(fault));
         }
         return info;
     }
-    std::span<const uint8_t, superblockSize> raw(start.get(), superblockSize);
-    std::string reason = parseSuperblock(raw, stat->size, info.superblock);
-    if (reason.starts_with("wrong magic")) {
-        reason = "wrong magic: this is " + describeContent({start.get(), *got});
-    }
-    if (!reason.empty()) {
-        return refuse(std::move(reason));
+    ImageFault fault = parseSuperblock({start.get(), *got}, stat->size, info.superblock);
+    if (fault) {
+        return refuse(std::move(fault));
     }
     auto tables = checkTables(fd, info.superblock, path);
     if (!tables) {
         return tables.error();
     }
-    if (!tables->empty()) {
+    if (*tables) {
         return refuse(std::move(*tables));
     }
     return info;

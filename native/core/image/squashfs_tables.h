@@ -6,7 +6,7 @@
 
 namespace ksquash {
 
-// The reason why the tables cannot be right (empty: nothing wrong), or an error of reading.
-Result<std::string> checkTables(int fd, const Superblock& sb, const std::string& path);
+// Why the tables cannot be right, or an error of reading.
+Result<ImageFault> checkTables(int fd, const Superblock& sb, const std::string& path);
 
 } // namespace ksquash

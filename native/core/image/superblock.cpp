@@ -46,46 +46,48 @@ void loadFields(std::span<const uint8_t> raw, Superblock& sb) {
     sb.exportTable = load<uint64_t>(raw, 88);
 }
 
-std::string checkSizes(const Superblock& sb, uint64_t fileSize) {
+ImageFault checkSizes(const Superblock& sb, uint64_t fileSize) {
     if (sb.blockLog < 12 || sb.blockLog > 20) {
-        return "block size 2^" + number(sb.blockLog) + " is outside 4 KiB to 1 MiB";
+        return damaged("block size 2^" + number(sb.blockLog) + " is outside 4 KiB to 1 MiB");
     }
     if (sb.blockSize != uint32_t{1} << sb.blockLog) {
-        return "block size " + number(sb.blockSize) + " does not fit its logarithm " + number(sb.blockLog);
+        return damaged("block size " + number(sb.blockSize) + " does not fit its logarithm " +
+                       number(sb.blockLog));
     }
     if (sb.compression == 2) {
-        return "compressor lzma, which no kernel reads";
+        return unsupported("compressor lzma, which no kernel reads");
     }
     if (sb.compression < 1 || sb.compression > 6) {
-        return "unknown compressor " + number(sb.compression);
+        return unsupported("unknown compressor " + number(sb.compression));
     }
     if ((sb.flags & ~knownFlags) != 0) {
-        return "unknown flags " + number(sb.flags);
+        return unsupported("unknown flags " + number(sb.flags));
     }
     if (sb.inodes == 0) {
-        return "it has no inodes";
+        return damaged("it has no inodes");
     }
     if (sb.idCount == 0) {
-        return "it has no owner ids";
+        return damaged("it has no owner ids");
     }
     if (sb.bytesUsed < superblockSize) {
-        return "it says that " + number(sb.bytesUsed) + " bytes are used, less than its own superblock";
+        return damaged("it says that " + number(sb.bytesUsed) +
+                       " bytes are used, less than its own superblock");
     }
     if (sb.bytesUsed > fileSize) {
-        return "truncated: it says that " + number(sb.bytesUsed) + " bytes are used, and the file has " +
-               number(fileSize);
+        return {ErrorKind::truncated, "truncated: it says that " + number(sb.bytesUsed) +
+                                          " bytes are used, and the file has " + number(fileSize)};
     }
     // The loop device ends at the last whole sector, and squashfs reads blocks of 1 KiB
     // (SQUASHFS_DEVBLK_SIZE): of one that is half beyond the end it gets nothing. The kernel says nothing
     // about either.
     if (sb.bytesUsed > fileSize / deviceBlock * deviceBlock) {
-        return "not padded to 1 KiB (mksquashfs -nopad): its tail would be cut off";
+        return {ErrorKind::unpadded, "not padded to 1 KiB (mksquashfs -nopad): its tail would be cut off"};
     }
     return {};
 }
 
 // The tables stand in this order in every image that the kernel takes.
-std::string checkTables(const Superblock& sb) {
+ImageFault checkTables(const Superblock& sb) {
     struct Table {
         const char* name;
         uint64_t start;
@@ -106,17 +108,18 @@ std::string checkTables(const Superblock& sb) {
             continue;
         }
         if (table.start >= sb.bytesUsed) {
-            return std::string(table.name) + " begins beyond the end, at " + number(table.start);
+            return damaged(std::string(table.name) + " begins beyond the end, at " + number(table.start));
         }
         if (table.start <= last) {
-            return std::string(table.name) + " at " + number(table.start) + " overlaps the " + lastName;
+            return damaged(std::string(table.name) + " at " + number(table.start) + " overlaps the " +
+                           lastName);
         }
         last = table.start;
         lastName = table.name;
     }
     uint64_t root = sb.rootInode >> 16U;
     if (root >= sb.directoryTable - sb.inodeTable || (sb.rootInode & 0xffffU) >= 8192) {
-        return "its root inode lies outside the inode table";
+        return damaged("its root inode lies outside the inode table");
     }
     return {};
 }
@@ -128,19 +131,23 @@ const char* Superblock::compressor() const {
     return names[compression < std::size(names) ? compression : 0];
 }
 
-std::string parseSuperblock(std::span<const uint8_t, superblockSize> raw, uint64_t fileSize,
-                            Superblock& out) {
-    if (memcmp(raw.data(), "hsqs", 4) != 0) {
-        return "wrong magic: this is " + describeContent(raw);
+ImageFault parseSuperblock(std::span<const uint8_t> start, uint64_t fileSize, Superblock& out) {
+    if (start.size() < superblockSize) {
+        return {ErrorKind::notAnImage, "too short for a superblock: " + number(start.size()) + " bytes"};
     }
+    if (memcmp(start.data(), "hsqs", 4) != 0) {
+        return {ErrorKind::notAnImage, "wrong magic: this is " + describeContent(start)};
+    }
+    auto raw = start.first(superblockSize);
     auto majorVersion = load<uint16_t>(raw, 28);
     auto minorVersion = load<uint16_t>(raw, 30);
     if (majorVersion != 4 || minorVersion != 0) {
-        return "squashfs version " + number(majorVersion) + "." + number(minorVersion) + ", not 4.0";
+        return unsupported("squashfs version " + number(majorVersion) + "." + number(minorVersion) +
+                           ", not 4.0");
     }
     loadFields(raw, out);
-    std::string reason = checkSizes(out, fileSize);
-    return reason.empty() ? checkTables(out) : reason;
+    ImageFault fault = checkSizes(out, fileSize);
+    return fault ? fault : checkTables(out);
 }
 
 Result<UniqueFd> openImage(const std::string& path) {

@@ -99,19 +99,24 @@ Status readThrough(int mount, dev_t device, const std::string& image) {
     return Done{};
 }
 
-std::string explainMount(const SysError& error, const std::string& type) {
-    // super.c: "Filesystem uses "xz" compression. This is not supported".
-    size_t names = error.kernelLog.find("Filesystem uses \"");
-    if (names != std::string::npos && error.kernelLog.find("not supported") != std::string::npos) {
-        size_t start = names + 17;
-        std::string name = error.kernelLog.substr(start, error.kernelLog.find('"', start) - start);
-        return "this kernel's squashfs lacks the compressor " + name;
+namespace {
+
+// The kernel tells it in words only, fs/squashfs/super.c: "Filesystem uses "xz" compression. This is not
+// supported".
+std::string lackingCompressor(const std::string& kernelLog) {
+    constexpr std::string_view before = "Filesystem uses \"";
+    size_t at = kernelLog.find(before);
+    if (at == std::string::npos || kernelLog.find("not supported") == std::string::npos) {
+        return {};
     }
+    size_t start = at + before.size();
+    return kernelLog.substr(start, kernelLog.find('"', start) - start);
+}
+
+std::string mountReason(const SysError& error, const std::string& type) {
     switch (error.code) {
     case ENODEV:
         return "this kernel has no " + type + (type == "erofs" ? " (CONFIG_EROFS_FS)" : " (CONFIG_SQUASHFS)");
-    case EOPNOTSUPP: // fs/erofs: the algorithm is not built in; its words go to the kernel's log only
-        return type == "erofs" ? "this kernel's erofs lacks the image's compressor (dmesg names it)" : "";
     case EPERM:
         return effectiveCapabilities().sysAdmin
                    ? "the kernel does not let this process mount an image (a user namespace, or a security "
@@ -127,6 +132,21 @@ std::string explainMount(const SysError& error, const std::string& type) {
     }
 }
 
+} // namespace
+
+void explainMount(SysError& error, const std::string& type) {
+    if (std::string compressor = lackingCompressor(error.kernelLog); !compressor.empty()) {
+        error.kind = ErrorKind::kernelLacksCompressor;
+        error.reason = "this kernel's squashfs lacks the compressor " + compressor;
+    } else if (error.code == EOPNOTSUPP && type == "erofs") {
+        // fs/erofs: the algorithm is not built in; its words go to the kernel's log only.
+        error.kind = ErrorKind::kernelLacksCompressor;
+        error.reason = "this kernel's erofs lacks the image's compressor (dmesg names it)";
+    } else {
+        error.reason = mountReason(error, type);
+    }
+}
+
 bool lacksMountApi(const SysError& error) {
     bool atStart = error.syscall == std::string_view("fsopen");
     return atStart && (error.code == ENOSYS || (error.code == EPERM && effectiveCapabilities().sysAdmin));
@@ -136,7 +156,7 @@ Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options
     UniqueFd context(abi::fsopen(options.type, FSOPEN_CLOEXEC));
     if (!context) {
         SysError error = lastError("fsopen", image, "fsopen");
-        error.reason = explainMount(error, options.type);
+        explainMount(error, options.type);
         return error;
     }
     auto set = setParameters(context.get(), loop, options, image);
@@ -145,7 +165,7 @@ Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options
     }
     if (abi::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
         SysError error = contextError(context.get(), "create", image);
-        error.reason = explainMount(error, options.type);
+        explainMount(error, options.type);
         return error;
     }
     UniqueFd mount(abi::fsmount(context.get(), FSMOUNT_CLOEXEC, options.attributes));
@@ -156,6 +176,8 @@ Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options
     }
     return mount;
 }
+
+namespace {
 
 Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& options, const std::string& image) {
     auto mount = createMount(loop, options, image);
@@ -168,6 +190,8 @@ Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& option
     }
     return mount;
 }
+
+} // namespace
 
 Result<DetachedMount> mountDetached(const std::string& image, const MountOptions& options,
                                     const Control& control) {

@@ -19,8 +19,6 @@ struct DetachedMount {
 // Superblock check, loop device under the lock, mount, and a first read through it.
 Result<DetachedMount> mountDetached(const std::string& image, const MountOptions& options,
                                     const Control& control);
-// The same from an open, checked image, for a caller that holds the lock.
-Result<UniqueFd> makeDetached(const LoopDevice& loop, const MountOptions& options, const std::string& image);
 
 // Its first part, which needs CAP_SYS_ADMIN; reading through it needs nothing.
 Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options, const std::string& image);
@@ -29,8 +27,8 @@ Result<UniqueFd> createMount(const LoopDevice& loop, const MountOptions& options
 // itself proves little, since an image with misplaced tables may mount and fail at the first read.
 Status readThrough(int mount, dev_t device, const std::string& image);
 
-// Why the kernel did not make a mount, by errno and its own words; "" when there is nothing to add.
-std::string explainMount(const SysError& error, const std::string& type);
+// Adds kind and reason to an error of the kernel's in making a mount, by errno and its own words.
+void explainMount(SysError& error, const std::string& type);
 
 // Can the answer mean that this kernel (or a seccomp filter) has no fsopen(2)?
 bool lacksMountApi(const SysError& error);

@@ -45,12 +45,17 @@ Result<std::vector<int>> readPids() {
 Holder ofMount(const MountRow& row) {
     Holder holder;
     holder.comm = row.fstype;
-    holder.how.emplace_back("mount");
+    holder.how.push_back(HeldBy::mount);
     holder.path = row.target;
     return holder;
 }
 
 } // namespace
+
+const char* heldByName(HeldBy how) {
+    static constexpr const char* names[] = {"cwd", "root", "exe", "fd", "map", "mount", "namespace"};
+    return names[static_cast<size_t>(how)];
+}
 
 Result<std::vector<Holder>> findHolders(const std::string& path) {
     auto subject = lookUpSubject(path);
@@ -77,7 +82,7 @@ Result<std::vector<Holder>> findHolders(const std::string& path) {
     for (int pid : *pids) {
         Holder holder = lookAtProcess(*subject, pid);
         if (auto copy = copies.find(pid); copy != copies.end()) {
-            note(holder, "namespace", copy->second);
+            note(holder, HeldBy::mountNamespace, copy->second);
         }
         if (!holder.how.empty()) {
             readNameAndOwner("/proc/" + std::to_string(pid) + "/", holder);
@@ -97,7 +102,7 @@ std::string nameHolders(const std::vector<Holder>& holders) {
         if (holder.pid == 0) {
             out += " mounted at " + escapePath(holder.path);
         } else {
-            bool copy = holder.how.size() == 1 && holder.how.front() == "namespace";
+            bool copy = holder.how.size() == 1 && holder.how.front() == HeldBy::mountNamespace;
             out +=
                 " (pid " + std::to_string(holder.pid) + (copy ? ", whose mount namespace has a copy)" : ")");
         }

@@ -9,13 +9,16 @@
 
 namespace ksquash {
 
+enum class HeldBy { cwd, root, exe, fd, map, mount, mountNamespace };
+// "cwd", "root", "exe", "fd", "map"; "mount": a file system is mounted below; "namespace": the process's
+// mount namespace has a copy of the mount, which outlives ours
+const char* heldByName(HeldBy how);
+
 struct Holder {
     int pid = 0;      // 0 for a mount
     std::string comm; // the file system's type for a mount
     uint32_t uid = 0;
-    // "cwd", "root", "exe", "fd", "map"; "mount": a file system is mounted below; "namespace": the process's
-    // mount namespace has a copy of the mount, which outlives ours
-    std::vector<std::string> how;
+    std::vector<HeldBy> how;
     std::string path; // one of the paths held
     bool writes = false;
 };

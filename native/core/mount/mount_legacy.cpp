@@ -74,7 +74,7 @@ Result<uint64_t> mountLegacy(const LoopDevice& loop, const MountOptions& options
     if (abi::mount(loop.path().c_str(), fdPath(below).c_str(), options.type, options.flags,
                    data.empty() ? nullptr : data.c_str()) != 0) {
         SysError error = lastError("mount", image, "mount");
-        error.reason = explainMount(error, options.type);
+        explainMount(error, options.type);
         return error;
     }
     auto id = check(*place, below, loop.rdev, target, image);

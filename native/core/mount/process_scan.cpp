@@ -32,9 +32,9 @@ Result<Subject> lookUpSubject(const std::string& path) {
     return out;
 }
 
-void note(Holder& holder, const char* how, std::string& path) {
+void note(Holder& holder, HeldBy how, std::string& path) {
     if (std::find(holder.how.begin(), holder.how.end(), how) == holder.how.end()) {
-        holder.how.emplace_back(how);
+        holder.how.push_back(how);
     }
     if (holder.path.empty()) {
         holder.path = std::move(path);
@@ -110,7 +110,7 @@ void lookAtMaps(const Subject& subject, const std::string& base, Holder& holder)
         bool sameDevice = makedev(deviceMajor, deviceMinor) == subject.device;
         if (byPath ? subject.below(path) : sameDevice) {
             holder.writes = holder.writes || (permissions[1] == 'w' && permissions[3] == 's');
-            note(holder, "map", path);
+            note(holder, HeldBy::map, path);
         }
     }
 }
@@ -127,7 +127,7 @@ void lookAtFds(const Subject& subject, const std::string& base, Holder& holder) 
     std::string path;
     for (const Name& name : *names) {
         if (isHeld(subject, base + "fd/" + name.name, path)) {
-            note(holder, "fd", path);
+            note(holder, HeldBy::fd, path);
             holder.writes = holder.writes || isWritable(base + "fdinfo/" + name.name);
         }
     }
@@ -140,9 +140,9 @@ Holder lookAtProcess(const Subject& subject, int pid) {
     holder.pid = pid;
     std::string base = "/proc/" + std::to_string(pid) + "/";
     std::string held;
-    for (const char* link : {"cwd", "root", "exe"}) {
-        bool everyRoot = subject.path == "/" && std::string_view(link) == "root";
-        if (!everyRoot && isHeld(subject, base + link, held)) {
+    for (HeldBy link : {HeldBy::cwd, HeldBy::root, HeldBy::exe}) {
+        bool everyRoot = subject.path == "/" && link == HeldBy::root;
+        if (!everyRoot && isHeld(subject, base + heldByName(link), held)) {
             note(holder, link, held);
         }
     }

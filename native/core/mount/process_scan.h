@@ -28,7 +28,7 @@ Result<Subject> lookUpSubject(const std::string& path);
 // In `how` the ways in which the process holds the subject; none when it does not, or has ended, or may not
 // be looked at.
 Holder lookAtProcess(const Subject& subject, int pid);
-// Adds a word to `how`, once; the first path is kept.
-void note(Holder& holder, const char* how, std::string& path);
+// Adds a way to `how`, once; the first path is kept.
+void note(Holder& holder, HeldBy how, std::string& path);
 
 } // namespace ksquash

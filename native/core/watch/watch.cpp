@@ -13,6 +13,11 @@
 
 namespace ksquash {
 
+const char* kindName(MountChangeKind kind) {
+    static constexpr const char* names[] = {"attached", "detached", "moved", "lost"};
+    return names[static_cast<size_t>(kind)];
+}
+
 Status waitFor(int fd, short events, int stop) {
     for (;;) {
         pollfd both[2] = {{fd, events, 0}, {stop, POLLIN, 0}};
@@ -43,7 +48,7 @@ std::string deviceText(uint32_t deviceMajor, uint32_t deviceMinor) {
 
 // What statmount(2) says of one mount; without a target when it has gone meanwhile.
 MountChange lookUpMount(uint64_t id) {
-    MountChange out{"attached", id, true, {}, {}, {}};
+    MountChange out{MountChangeKind::attached, id, true, {}, {}, {}};
     constexpr uint64_t want = abi::statmountSbBasic | abi::statmountMntPoint | abi::statmountFsType;
     abi::MountIdRequest request{24, 0, id, want};
     std::vector<char> buffer(8192);
@@ -125,7 +130,9 @@ class FanotifyWatcher final : public MountWatcher {
         MountChange change = attached ? lookUpMount(id) : known_[id];
         change.id = id;
         change.unique = true;
-        change.kind = !attached ? "detached" : (event.mask & mntDetach) != 0 ? "moved" : "attached";
+        change.kind = !attached                       ? MountChangeKind::detached
+                      : (event.mask & mntDetach) != 0 ? MountChangeKind::moved
+                                                      : MountChangeKind::attached;
         if (attached) {
             known_[id] = change;
         } else {

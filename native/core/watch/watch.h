@@ -11,9 +11,12 @@
 
 namespace ksquash {
 
+// lost: changes came too fast to be told one by one, look yourself
+enum class MountChangeKind { attached, detached, moved, lost };
+const char* kindName(MountChangeKind kind);
+
 struct MountChange {
-    // "attached", "detached" or "moved"; "lost": changes came too fast to be told one by one, look yourself
-    const char* kind = "lost";
+    MountChangeKind kind = MountChangeKind::lost;
     // As STATX_MNT_ID_UNIQUE gives it where `unique`, else the mount table's; 0: lost.
     uint64_t id = 0;
     bool unique = false;

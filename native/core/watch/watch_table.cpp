@@ -39,15 +39,15 @@ class TableWatcher final : public MountWatcher {
         std::vector<MountChange> out;
         for (const auto& [id, row] : known_) {
             if (auto now = rows->find(id); now == rows->end() || !isSame(row, now->second)) {
-                out.push_back(change("detached", row));
+                out.push_back(change(MountChangeKind::detached, row));
             }
         }
         for (const auto& [id, row] : *rows) {
             auto before = known_.find(id);
             if (before == known_.end() || !isSame(before->second, row)) {
-                out.push_back(change("attached", row));
+                out.push_back(change(MountChangeKind::attached, row));
             } else if (before->second.target != row.target || before->second.parent != row.parent) {
-                out.push_back(change("moved", row));
+                out.push_back(change(MountChangeKind::moved, row));
             }
         }
         known_ = std::move(*rows);
@@ -84,7 +84,7 @@ class TableWatcher final : public MountWatcher {
         return a.deviceMajor == b.deviceMajor && a.deviceMinor == b.deviceMinor && a.root == b.root;
     }
 
-    static MountChange change(const char* kind, const MountRow& row) {
+    static MountChange change(MountChangeKind kind, const MountRow& row) {
         return MountChange{
             kind,       row.id,     false,
             row.target, row.fstype, std::to_string(row.deviceMajor) + ":" + std::to_string(row.deviceMinor)};

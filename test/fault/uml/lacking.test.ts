@@ -63,7 +63,13 @@ it("each missing part of a kernel is named", async (test) => {
 	expect(answers).toMatchObject([
 		{ errno: 2, step: "lock", reason: expect.stringMatching(/no loop driver/), leaked: 0 },
 		{ errno: 19, syscall: "fsopen", reason: expect.stringMatching(/no squashfs/), leaked: 0 },
-		{ errno: 22, step: "create", reason: "this kernel's squashfs lacks the compressor zstd", leaked: 0 },
+		{
+			errno: 22,
+			step: "create",
+			kind: "kernel-lacks-compressor",
+			reason: "this kernel's squashfs lacks the compressor zstd",
+			leaked: 0,
+		},
 		{ errno: 22, syscall: "mount", reason: expect.stringMatching(/lacks the compressor/), leaked: 0 },
 		{ device: "/dev/loop0", already: false, leaked: 0 },
 	]);
