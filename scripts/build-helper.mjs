@@ -44,8 +44,8 @@ const newestHeader = Math.max(
 	].map((path) => statSync(join(root, path)).mtimeMs),
 );
 
-// UBSan's objects need the types' names.
-const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-frtti"];
+// The check of vptr opens a pipe, for which the tests with few descriptors leave no room, and needs the types' names.
+const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=undefined"];
 const flags = [
 	...["-std=c++20", "-Os", "-fno-exceptions", "-fno-rtti", "-ffunction-sections", "-fdata-sections"],
 	...["-fstack-protector-strong", "-fPIE", "-D_GLIBCXX_ASSERTIONS", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"],

@@ -48,6 +48,7 @@ void operator delete[](void* memory, size_t /*size*/) noexcept {
     free(memory);
 }
 
+// What a pure virtual function calls. NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" void __cxa_pure_virtual() {
     __builtin_trap();
 }
