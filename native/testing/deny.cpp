@@ -1,5 +1,5 @@
 // Makes system calls of a program fail, by seccomp(2): deny RULE… -- PROGRAM ARGUMENT…
-//   NR=ERRNO          every call with this number
+//   NR=ERRNO          every call with this number; ERRNO 0: it does nothing, and says that it succeeded
 //   NR:ARG1=ERRNO     … with this second argument (an ioctl's request)
 //   NR@N=ERRNO        the Nth call only, counted from 1; ERRNO "KILL" ends the program there. For calls that
 //                     strace does not know: a notifier, so it is a process beside the program that answers.
@@ -45,9 +45,10 @@ bool parseRule(const char* text, Rule& out) {
     if (*rest != '=') {
         return false;
     }
-    out.kill = strcmp(rest + 1, "KILL") == 0;
-    out.error = static_cast<uint32_t>(strtoul(rest + 1, nullptr, 0));
-    return out.kill || out.error != 0;
+    const char* answer = rest + 1;
+    out.kill = strcmp(answer, "KILL") == 0;
+    out.error = static_cast<uint32_t>(strtoul(answer, &rest, 0));
+    return out.kill || (rest != answer && *rest == '\0');
 }
 
 void add(std::vector<sock_filter>& code, const Rule& rule) {

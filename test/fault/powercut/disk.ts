@@ -78,15 +78,21 @@ async function endDisk(scratch: Scratch, child: ChildProcess, ended: Promise<voi
 	await ended;
 }
 
-/** Somebody else's fsync on the same file system commits its journal: what was renamed or removed before reaches the disk. */
+/**
+ * Somebody else's fsync on the same file system commits its journal: what was renamed or removed before reaches the disk.
+ * The last one comes when the work is done, so that there is one behind its last step also where 15 ms are too long.
+ */
 export async function withNeighbour<T>(root: string, work: () => Promise<T>): Promise<T> {
 	let going = true;
+	const commit = (): void => {
+		const file = openSync(join(root, "neighbour"), "w");
+		writeFileSync(file, "anything");
+		fsyncSync(file);
+		closeSync(file);
+	};
 	const neighbour = (async () => {
-		for (let i = 0; going; i++) {
-			const file = openSync(join(root, "neighbour"), "w");
-			writeFileSync(file, `${i}`);
-			fsyncSync(file);
-			closeSync(file);
+		while (going) {
+			commit();
 			await sleep(15);
 		}
 	})();
@@ -95,6 +101,7 @@ export async function withNeighbour<T>(root: string, work: () => Promise<T>): Pr
 	} finally {
 		going = false;
 		await neighbour;
+		commit();
 	}
 }
 

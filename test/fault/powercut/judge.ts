@@ -9,6 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { deny } from "../../support/built.ts";
 import { mountsBelow, type Scratch, scratchRoot, smallRelease } from "../../support/scratch.ts";
 import { type Content, content, has, ksquash, name, names, placeSmall, same } from "../support.ts";
 import {
@@ -149,15 +150,16 @@ async function runAgain(scenario: Scenario, root: string): Promise<void> {
 	scenario.finished(root);
 }
 
+/** fsync, fdatasync and syncfs. */
+const syncing: Readonly<Record<string, readonly number[]>> = { x64: [74, 75, 306], arm64: [82, 83, 267] };
+
 /** The same command while no fsync does anything: a test of what is lost that finds no loss then finds none ever. */
 export async function expectFindsNoFsync(scenario: Scenario): Promise<void> {
-	if (!has("strace")) return;
-	// All of ksquash's own and its children's; the neighbour's commit what was renamed or removed before the data are on the disk.
-	const prefix = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync,syncfs"];
-	const none = await judge(scratchRoot(), scenario, {
-		prefix: [...prefix, "-e", "inject=fsync,fdatasync,syncfs:retval=0"],
-		wanted: 100,
-	});
+	// All of ksquash's own and its children's; the neighbour's commit what was renamed or removed before the data are on the
+	// disk. By seccomp and not by strace, which makes the command so slow on a busy machine that the kernel has written the
+	// data by itself (after 30 s) before the tree goes: then nothing is lost.
+	const rules = (syncing[process.arch] ?? []).map((number) => `${number}=0`);
+	const none = await judge(scratchRoot(), scenario, { prefix: [deny, ...rules, "--"], wanted: 100 });
 	expect(none.losses.length).toBeGreaterThan(0);
 }
 

@@ -14,6 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mounts, umount } from "../../../src/native/verbs.ts";
 
+export { deny, drive } from "../../support/built.ts";
+
 export const scratch = mkdtempSync(join(tmpdir(), "ksquash-native-"));
 
 let counter = 0;
@@ -67,11 +69,6 @@ export function ownLoops(): string[] {
 		}
 	});
 }
-
-const built = (name: string) => new URL(`../../../build/Release/${name}`, import.meta.url).pathname;
-/** The verbs in a program without Node, and one that makes system calls fail: see the heads of native/testing/*.cpp. */
-export const drive: string = built("drive");
-export const deny: string = built("deny");
 
 /** Makes the calls of the newer ladder fail as an older kernel would: fsopen with ENOSYS, LOOP_CONFIGURE with EINVAL. */
 export const oldKernel: readonly string[] = ["430=38", "16:0x4c0a=22"];
