@@ -1,18 +1,40 @@
-// Adds up vitest's JSON reports in a directory and prints the line "N passed, N failed, N skipped".
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+// Adds up vitest's JSON reports in a directory: prints the ten slowest tests and the line "N passed, N failed, N skipped".
+//   node scripts/count-tests.mjs DIRECTORY [FILE]      FILE: a table of the seconds that each test file took, for scripts/lanes.mjs
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 
-const directory = process.argv[2];
+const top = resolve(import.meta.dirname, "..");
+const [directory, table] = process.argv.slice(2);
 const sum = { passed: 0, failed: 0, skipped: 0 };
+const tests = [];
+const seconds = new Map();
 for (const name of readdirSync(directory).filter((file) => file.endsWith(".json"))) {
 	const report = JSON.parse(readFileSync(join(directory, name), "utf8"));
 	sum.passed += report.numPassedTests;
 	sum.failed += report.numFailedTests;
 	sum.skipped += report.numPendingTests + report.numTodoTests;
-	// A file that could not be loaded has no tests that could fail.
-	sum.failed += report.testResults.filter(
-		(file) => file.status === "failed" && file.assertionResults.length === 0,
-	).length;
+	for (const file of report.testResults) {
+		// A file that could not be loaded has no tests that could fail.
+		if (file.status === "failed" && file.assertionResults.length === 0) sum.failed += 1;
+		const path = relative(top, file.name);
+		for (const { fullName, duration } of file.assertionResults) {
+			if (typeof duration === "number") tests.push({ duration, name: `${path}: ${fullName}` });
+		}
+		seconds.set(path, Math.max(1, Math.round((file.endTime - file.startTime) / 1000)));
+	}
+}
+console.log("the ten slowest tests:");
+for (const { duration, name } of tests.toSorted((a, b) => b.duration - a.duration).slice(0, 10)) {
+	console.log(`${(duration / 1000).toFixed(1).padStart(7)} s  ${name}`);
+}
+if (table !== undefined) {
+	writeFileSync(
+		table,
+		[...seconds]
+			.map(([path, s]) => `${s}\t${path}\n`)
+			.toSorted((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
+			.join(""),
+	);
 }
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;

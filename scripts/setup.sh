@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that ksquash's own commands need on a fresh machine: system packages, npm packages, the build.
-# Called by start.sh and test.sh; does nothing twice.
+# Called by start.sh and test.sh; does nothing twice. KSQUASH_NO_INSTALL=1: installs nothing, and names what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,10 +22,18 @@ missing() {
 	done
 }
 
+refuse() {
+	say "KSQUASH_NO_INSTALL=1, and $1"
+	absent=yes
+}
+absent=
+
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 	# shellcheck disable=SC2086 # two lists of words
 	wanted=$(missing $debian "$@")
-	if [ -n "$wanted" ]; then
+	if [ -n "$wanted" ] && [ "${KSQUASH_NO_INSTALL:-}" = 1 ]; then
+		refuse "these packages are missing: $wanted"
+	elif [ -n "$wanted" ]; then
 		say "Installing: $wanted"
 		# A mirror that stumbles, or another apt-get that runs just now, is waited for.
 		patient="-o Acquire::Retries=4 -o DPkg::Lock::Timeout=300"
@@ -35,22 +43,31 @@ if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 		DEBIAN_FRONTEND=noninteractive apt-get $patient install -y -qq --no-install-recommends $wanted >/dev/null
 	fi
 else
+	absent_programs=
 	for program in g++ make python3 mksquashfs xz flex bison bc setpriv; do
-		command -v "$program" >/dev/null && continue
-		say "$program is missing. Install what the build needs, then run this again:"
+		command -v "$program" >/dev/null || absent_programs="$absent_programs $program"
+	done
+	if [ -n "$absent_programs" ]; then
+		say "These programs are missing:$absent_programs. Install what the build needs, then run this again:"
 		say "  Gentoo:  emerge sys-fs/squashfs-tools app-arch/xz-utils sys-devel/{flex,bison,bc} sys-apps/util-linux"
 		say "  Arch:    pacman -S base-devel python squashfs-tools xz flex bison bc util-linux"
 		say "  Fedora:  dnf install gcc-c++ make python3 squashfs-tools xz flex bison bc elfutils-libelf-devel openssl-devel"
-		exit 69
-	done
+		absent=yes
+	fi
 fi
 
 stamp=node_modules/.ksquash-lock
-if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
+if cmp -s package-lock.json "$stamp" 2>/dev/null; then
+	:
+elif [ "${KSQUASH_NO_INSTALL:-}" = 1 ]; then
+	refuse "the npm packages of package-lock.json are missing: npm ci, then cp package-lock.json $stamp"
+elif [ -z "$absent" ]; then
 	say "Installing npm packages"
 	npm ci --no-audit --no-fund --loglevel=error >&2
 	cp package-lock.json "$stamp"
 fi
+
+[ -z "$absent" ] || exit 69
 
 say "Building"
 npm run --silent build >build.log 2>&1 || {

@@ -1,55 +1,33 @@
 /** What the fault tests share: ksquash under strace, or in a namespace where a program is another, and what must hold after it. */
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
 import { cliPath } from "../support/cli.ts";
 import { hashes, listing } from "../support/content.ts";
 import { mustWork } from "../support/kernel.ts";
+import { type Ran, type RunOptions, run } from "../support/process.ts";
 import { loopsBelow, mountsBelow, type Scratch, smallKernel, smallRelease } from "../support/scratch.ts";
 
 export const name = `linux-${smallRelease}`;
 
-export interface Ran {
-	status: number | null;
-	signal: NodeJS.Signals | null;
-	stdout: string;
-	stderr: string;
-}
+export type { Ran } from "../support/process.ts";
 
-export interface RunOptions {
+export interface KsquashOptions extends RunOptions {
 	/** What runs node: strace, unshare, setpriv … */
 	prefix?: readonly string[];
-	env?: Record<string, string>;
-	cwd?: string;
-	onStart?: (child: ChildProcess) => void;
 }
 
 /** Runs the built CLI to its end. One thread for file work, so that strace counts the calls in their order. */
-export async function ksquash(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-	const [file = "", ...rest] = [...(options.prefix ?? []), process.execPath, cliPath, ...args];
-	const child = spawn(file, rest, {
-		stdio: ["ignore", "pipe", "pipe"],
-		cwd: options.cwd ?? "/",
-		env: { PATH: process.env.PATH, UV_THREADPOOL_SIZE: "1", ...options.env },
-	});
-	let [stdout, stderr] = ["", ""];
-	child.stdout.setEncoding("utf8").on("data", (text: string) => {
-		stdout += text;
-	});
-	child.stderr.setEncoding("utf8").on("data", (text: string) => {
-		stderr += text;
-	});
-	// A test that fails while ksquash waits leaves no process behind.
-	onTestFinished(() => {
-		if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
-	});
-	options.onStart?.(child);
-	return await new Promise((resolve, reject) => {
-		child.once("error", reject);
-		child.once("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
+export async function ksquash(
+	args: readonly string[],
+	{ prefix = [], env, ...rest }: KsquashOptions = {},
+): Promise<Ran> {
+	return await run([...prefix, process.execPath, cliPath, ...args], {
+		...rest,
+		env: { PATH: process.env.PATH, UV_THREADPOOL_SIZE: "1", ...env },
 	});
 }
 

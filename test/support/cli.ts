@@ -1,15 +1,11 @@
 /** The built CLI as a process: what a person gets. */
 
-import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { type Ran, run } from "./process.ts";
 
 export const cliPath: string = join(import.meta.dirname, "../../dist/cli/ksquash.cjs");
 
-export interface CliResult {
-	status: number | null;
-	signal: NodeJS.Signals | null;
-	stdout: string;
-	stderr: string;
+export interface CliResult extends Ran {
 	/** stdout as the one JSON object that --json promises. */
 	json(): Record<string, unknown>;
 }
@@ -30,26 +26,11 @@ const preloaded = ["LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS"].flatMap((name)
 });
 
 export async function cli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-	const child = spawn(process.execPath, [cliPath, ...args], {
-		stdio: ["ignore", "pipe", "pipe"],
-		cwd: options.cwd ?? "/",
-		timeout: options.patienceMs,
-		killSignal: "SIGKILL",
+	const ran = await run([process.execPath, cliPath, ...args], {
+		cwd: options.cwd,
+		timeoutMs: options.patienceMs,
 		env: { PATH: process.env.PATH, ...Object.fromEntries(preloaded), ...options.env },
+		onStart: ({ pid }) => options.onStart?.(pid as number),
 	});
-	let stdout = "";
-	let stderr = "";
-	child.stdout.setEncoding("utf8").on("data", (text: string) => {
-		stdout += text;
-	});
-	child.stderr.setEncoding("utf8").on("data", (text: string) => {
-		stderr += text;
-	});
-	if (child.pid !== undefined) options.onStart?.(child.pid);
-	return await new Promise((resolve, reject) => {
-		child.once("error", reject);
-		child.once("close", (status, signal) => {
-			resolve({ status, signal, stdout, stderr, json: () => JSON.parse(stdout) });
-		});
-	});
+	return { ...ran, json: () => JSON.parse(ran.stdout) };
 }

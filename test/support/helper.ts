@@ -3,7 +3,7 @@
  * in this mount namespace only, and a real other user who calls it.
  */
 
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
 	chmodSync,
 	copyFileSync,
@@ -19,6 +19,8 @@ import {
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { setFileCapabilities } from "../../src/native/verbs.ts";
+import { type Ran, run } from "./process.ts";
+import { mountsBelow } from "./scratch.ts";
 import { mountsBelow } from "./scratch.ts";
 
 const top = join(import.meta.dirname, "../..");
@@ -29,12 +31,7 @@ export const CAPABILITIES: number = 2 ** 2 + 2 ** 21;
 export const USER = 64_201;
 export const GROUP = 64_202;
 
-export interface Ran {
-	status: number | null;
-	signal: NodeJS.Signals | null;
-	stdout: string;
-	stderr: string;
-}
+export type { Ran } from "./process.ts";
 
 export interface Sandbox {
 	/** The tmpfs; root's, 0755. */
@@ -182,20 +179,7 @@ export function call({ program: own }: Sandbox, args: readonly (string | Buffer)
 
 /** Many at the same time. */
 export async function callMany(sandbox: Sandbox, args: readonly string[], count: number): Promise<Ran[]> {
-	const [file = "", ...rest] = [...asUser(), sandbox.program, ...args];
-	const one = async (): Promise<Ran> => {
-		const child = spawn(file, rest, { stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
-		let [stdout, stderr] = ["", ""];
-		child.stdout.on("data", (data) => {
-			stdout += data;
-		});
-		child.stderr.on("data", (data) => {
-			stderr += data;
-		});
-		return await new Promise((done) =>
-			child.once("close", (status, signal) => done({ status, signal, stdout, stderr })),
-		);
-	};
+	const one = async (): Promise<Ran> => await run([...asUser(), sandbox.program, ...args], { env: process.env });
 	return await Promise.all(Array.from({ length: count }, one));
 }
 
