@@ -21,7 +21,6 @@ import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { setFileCapabilities } from "../../src/native/verbs.ts";
 import { type Ran, run } from "./process.ts";
 import { mountsBelow } from "./scratch.ts";
-import { mountsBelow } from "./scratch.ts";
 
 const top = join(import.meta.dirname, "../..");
 const built = join(top, "build/helper");

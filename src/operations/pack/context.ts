@@ -119,11 +119,23 @@ export function warnOfOtherWishes(
 	context.warn(text`${release} stays as it was packed (${is}): ${replace}, with its tarball or tree, packs it anew`);
 }
 
+/** Are entries missing from the tree, and nothing else different? A removal changes the time of the directory it is in. */
+function onlyLacks(differences: NonNullable<KsquashError["differences"]>): boolean {
+	const missing = differences.filter(({ kind }) => kind === "missing-in-source");
+	return (
+		missing.length > 0 &&
+		differences.every(({ path, kind }) => {
+			const above = kind === "attributes" && missing.some((one) => one.path.startsWith(`${path}/`));
+			return kind === "missing-in-source" || above;
+		})
+	);
+}
+
 export function otherContent(error: unknown, entry: Entry, from: string): unknown {
 	if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_PROOF") return error;
 	const origin = entry.manifest ? `made from ${entry.manifest.origin.path}` : "of unknown origin";
 	const { differences = [] } = error;
-	const lacks = differences.length > 0 && differences.every(({ kind }) => kind === "missing-in-source");
+	const lacks = onlyLacks(differences);
 	const hint = `${from} only lacks entries that the image has: is it a whole tree?`;
 	return new KsquashError("ERR_KSQUASH_EXISTS", `${entry.paths.image}, ${origin}, has other content than ${from}`, {
 		...(lacks ? { hint } : {}),
