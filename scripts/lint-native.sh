@@ -19,7 +19,4 @@ fi
 clang-format --dry-run --Werror $sources
 
 command -v clang-tidy >/dev/null || skip clang-tidy
-# The quotes are for the shell that starts clang-tidy.
-flags="-DKSQUASH_VERSION=\\\"0\\\" -std=c++20 -fno-exceptions -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Wall -Wextra"
-find native/core native/helper -name '*.cpp' -print0 |
-	xargs -0 -P "$(nproc)" -I{} sh -c "clang-tidy --quiet {} -- $flags 2>/dev/null"
+find native/core native/helper -name '*.cpp' -print0 | xargs -0 -P "$(nproc)" -n 1 sh scripts/tidy-file.sh
