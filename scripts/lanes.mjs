@@ -1,11 +1,12 @@
 // Runs test files and other checks three at a time, the longest first; scripts/test.sh calls it.
-//   node scripts/lanes.mjs RESULTS JOB…      JOB: a part of npm test (see parts), or "run:NAME" for npm run NAME
+//   node scripts/lanes.mjs RESULTS JOB…      JOB: a part of npm test (test/parts.json), "files:BEGINNING,…", or "run:NAME"
+// for npm run NAME.
 // Each job has a mount namespace of its own with a tmpfs for its scratch roots (main: the disk, as a user has it), and a
 // node of /dev/loop-control of its own: the lock of the loop devices is that inode's, so tests that hold it hinder only
 // their own job. RESULTS gets vitest's reports; test/seconds.tsv says how long each file takes (npm test writes a new one
 // with KSQUASH_SECONDS=FILE).
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { basename, join, resolve } from "node:path";
 
@@ -64,6 +65,11 @@ function jobsOf(name) {
 	if (name.startsWith("run:")) {
 		const script = name.slice(4);
 		return [{ part: script, label: script, command: ["npm", "run", "--silent", script], seconds: secondsOf(name) }];
+	}
+	if (name.startsWith("files:")) {
+		const starts = name.slice(6).split(",");
+		const files = tests.filter((path) => starts.some((start) => path.startsWith(start))).toSorted();
+		return [{ part: "files", label: files.join(" "), files, seconds: total(files) }];
 	}
 	if (name === "boot-one") {
 		const machine = machineOfCommit();
@@ -173,4 +179,4 @@ for (const part of new Set(jobs.map((job) => job.part))) {
 	process.stdout.write(`${minutes(sum).padStart(10)}  ${part}${own.length > 1 ? ` (${own.length} jobs)` : ""}\n`);
 }
 process.stdout.write(`${minutes((Date.now() - began) / 1000).padStart(10)}  all of it, ${LANES} at a time\n`);
-if (failed) writeFileSync(join(results, "failed"), "");
+process.exitCode = failed ? 1 : 0;
