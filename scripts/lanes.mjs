@@ -89,8 +89,8 @@ function jobsOf(name) {
 	}));
 }
 
-/** What must be there before a part begins, and is nobody else's. */
-const before = { package: "node scripts/prebuilds.mjs x64 arm64" };
+/** What must be there before a part begins, and is nobody else's. Prebuilds are renamed into place: the same file system. */
+const before = { package: "env -u TMPDIR node scripts/prebuilds.mjs x64 arm64" };
 
 /** What a job's shell does in its namespace before the command. */
 const PREPARE = `set -eu

@@ -119,6 +119,13 @@ describe("the house", () => {
 		expect(broken).toEqual([]);
 	});
 
+	it("has small test files", () => {
+		const texts = below("test", /\.(?:ts|sh|cpp|h|c|mjs)$/).filter(({ path }) => !path.startsWith("test/fixtures/"));
+		const long = texts.map(({ path, text }) => `${path}: ${text.split("\n").length - 1} lines`);
+		expect(texts.length).toBeGreaterThan(100);
+		expect(long.filter((line) => Number(/: (\d+) lines$/.exec(line)?.[1]) > 250)).toEqual([]);
+	});
+
 	it("has small files, each with a head that says what it owns", () => {
 		const broken = files.flatMap(({ path, text }) => {
 			const lines = text.split("\n").length - 1;

@@ -12,8 +12,10 @@ import { mountsBelow, type Scratch } from "../../support/scratch.ts";
 /** The path of disk or replay, compiled once. */
 export function program(name: "disk" | "replay"): string {
 	const source = join(import.meta.dirname, `${name}.cpp`);
-	const header = Math.trunc(statSync(join(import.meta.dirname, "record.h")).mtimeMs);
-	const directory = cached(`powercut-${name}-${header}`, source, (to) => {
+	const headers = ["record.h", "points.h", "machine.h"].map(
+		(file) => statSync(join(import.meta.dirname, file)).mtimeMs,
+	);
+	const directory = cached(`powercut-${name}-${Math.trunc(Math.max(...headers))}`, source, (to) => {
 		const fuse = name === "disk" ? ["-I/usr/include/fuse3", "-lfuse3"] : [];
 		const flags = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-D_FILE_OFFSET_BITS=64"];
 		execFileSync("c++", [...flags, "-o", join(to, name), source, ...fuse], { stdio: "pipe" });
