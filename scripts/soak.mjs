@@ -35,13 +35,16 @@ function plain(text) {
 		.replaceAll(/\/(?:run\/kq|tmp\/[\w.-]*)-?\w+\/\S*?([\w.]+\.json)/g, "$1");
 }
 
+const git = (...words) => execFileSync("git", words, { cwd: top, encoding: "utf8" }).trim();
+/** What is tested: the commit when it begins. */
+const dirty = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : ", with changes";
+const tested = `commit ${git("rev-parse", "--short=12", "HEAD")}${dirty}`;
+
 function head(name, took, status) {
-	const git = (...words) => execFileSync("git", words, { cwd: top, encoding: "utf8" }).trim();
-	const dirty = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : ", with changes";
 	const end = status === 0 ? "passed" : `failed (${status})`;
 	return [
 		`npm run soak ${name}: ${end} in ${Math.round(took / 60_000)} minutes`,
-		`commit ${git("rev-parse", "--short=12", "HEAD")}${dirty}; Linux ${release()}, Node ${process.version}, ${cpus().length} processors`,
+		`${tested}; Linux ${release()}, Node ${process.version}, ${cpus().length} processors`,
 		parts[name].what,
 		"",
 	].join("\n");

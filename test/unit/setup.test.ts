@@ -1,10 +1,10 @@
 /** scripts/setup.sh in a directory of its own, with an apt-get and a dpkg-query that write down what they are asked. */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { run } from "../support/process.ts";
+import { scratchRoot } from "../support/scratch.ts";
 
 const script = join(import.meta.dirname, "../../scripts/setup.sh");
 
@@ -15,8 +15,7 @@ interface Place {
 }
 
 function place(env: Record<string, string>, { lock = "same" } = {}): Place {
-	const at = mkdtempSync(join(tmpdir(), "ksquash-setup-"));
-	onTestFinished(() => rmSync(at, { recursive: true }));
+	const at = scratchRoot().root;
 	for (const name of ["bin", "scripts", "node_modules"]) mkdirSync(join(at, name));
 	cpSync(script, join(at, "scripts/setup.sh"));
 	writeFileSync(join(at, "package-lock.json"), "same");

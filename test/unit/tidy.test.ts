@@ -1,16 +1,15 @@
 /** scripts/tidy-file.sh with a clang-tidy that counts how often it is asked: what it remembers, and what makes it forget. */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { run } from "../support/process.ts";
+import { scratchRoot } from "../support/scratch.ts";
 
 const script = join(import.meta.dirname, "../../scripts/tidy-file.sh");
 
 it("looks again when the file, a header, the settings or the tool is another, and after a complaint", async () => {
-	const at = mkdtempSync(join(tmpdir(), "ksquash-tidy-"));
-	onTestFinished(() => rmSync(at, { recursive: true }));
+	const at = scratchRoot().root;
 	mkdirSync(join(at, "bin"));
 	cpSync(script, join(at, "tidy-file.sh"));
 	const put = (name: string, text: string): void => writeFileSync(join(at, name), text, { mode: 0o755 });
