@@ -6,7 +6,8 @@ export default defineConfig({
 		pool: "forks",
 		// Real mounts, real processes: files run one after another, so that a busy machine does not fail a test.
 		fileParallelism: false,
-		testTimeout: 120_000,
-		hookTimeout: 120_000,
+		// A bound for what hangs: three jobs share the processors with whatever else the machine does.
+		testTimeout: 300_000,
+		hookTimeout: 300_000,
 	},
 });

@@ -1,7 +1,7 @@
 // Adds up vitest's JSON reports in a directory: prints the ten slowest tests and the line "N passed, N failed, N skipped".
 //   node scripts/count-tests.mjs DIRECTORY [FILE]      FILE: a table of the seconds that each test file took, for scripts/lanes.mjs
 // KSQUASH_WHOLE=1: all parts ran, so a test that test/inventory.tsv has and that did not run is a failure.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { missing, read } from "./inventory.mjs";
 
@@ -32,13 +32,12 @@ for (const { duration, name } of tests.toSorted((a, b) => b.duration - a.duratio
 	console.log(`${(duration / 1000).toFixed(1).padStart(7)} s  ${name}`);
 }
 if (table !== undefined) {
-	writeFileSync(
-		table,
-		[...seconds]
-			.map(([path, s]) => `${s}\t${path}\n`)
-			.toSorted((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
-			.join(""),
-	);
+	// What did not run keeps its time: the other machines, what runs beside the tests.
+	const known = readFileSync(join(top, "test/seconds.tsv"), "utf8").split("\n").filter(Boolean);
+	const before = known.map((line) => line.split("\t")).map(([time, path]) => [path, Number(time)]);
+	const kept = before.filter(([path]) => path.startsWith("run:") || existsSync(join(top, path)));
+	const rows = [...new Map([...kept, ...seconds])].toSorted(([a, s], [b, t]) => t - s || (a < b ? -1 : 1));
+	writeFileSync(table, rows.map(([path, time]) => `${time}\t${path}\n`).join(""));
 }
 if (process.env.KSQUASH_WHOLE === "1") {
 	// Of the emulated machines only one runs.
