@@ -32,10 +32,21 @@ case ${1-} in
 esac
 cd "$(dirname "$0")/.."
 
+mine() { # a directory that nobody else may write; src/system/writers.ts says when a group is nobody else
+	[ -n "$(find "$1" -maxdepth 0 -type d -user "$(id -u)" ! -perm /002)" ] || return 1
+	[ -n "$(find "$1" -maxdepth 0 -perm /020)" ] || return 0
+	gid=$(stat -c %g -- "$1")
+	others=$(
+		getent group "$gid" | cut -d: -f4 | tr , '\n'
+		getent passwd | awk -F: -v gid="$gid" '$4 == gid { print $1 }'
+	) || return 1
+	! printf '%s\n' "$others" | grep -qvxF -e '' -e root -e "$(id -un)" && getent group "$gid" >/dev/null &&
+		case $(ls -ld -- "$1") in ??????????+*) false ;; esac
+}
+
 # In /var/tmp another user may have made it first: what root builds there would be his.
 [ -e "$scratch" ] || mkdir -m 0755 -- "$scratch"
-mine=$(find "$scratch" -maxdepth 0 -type d -user "$(id -u)" ! -perm /022)
-[ -n "$mine" ] ||
+mine "$scratch" ||
 	refuse 77 "$scratch is no directory that is yours alone: remove it, or name another place with KSQUASH_SCRATCH"
 
 sh scripts/setup.sh

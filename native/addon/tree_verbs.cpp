@@ -67,10 +67,20 @@ Napi::Value flush(Info info) {
 }
 
 Napi::Value foreign(Info info) {
-    auto work = [path = toBytes(info[0]), uid = info[1].As<Napi::Number>().Uint32Value()] {
-        return unsafeEntries(path, uid);
-    };
+    auto list = info[2].As<Napi::Array>();
+    std::vector<uint32_t> groups;
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+        groups.push_back(list.Get(i).As<Napi::Number>().Uint32Value());
+    }
+    auto work = [path = toBytes(info[0]), uid = info[1].As<Napi::Number>().Uint32Value(),
+                 groups = std::move(groups)] { return unsafeEntries(path, uid, groups); };
     return promise(info.Env(), work, fromEscaped);
+}
+
+Napi::Value acl(Info info) {
+    auto convert = [](Napi::Env env, bool& found) -> Napi::Value { return Napi::Boolean::New(env, found); };
+    return promise(
+        info.Env(), [path = toBytes(info[0])] { return hasAcl(path); }, convert);
 }
 
 } // namespace
@@ -79,7 +89,7 @@ std::span<const Export> treeVerbs() {
     static constexpr Export verbs[] = {
         {"listTree", list},     {"compareTree", compare},    {"removeTree", remove},
         {"exchange", exchange}, {"renameNew", renameFresh},  {"resolveInRoot", resolve},
-        {"flushFile", flush},   {"foreignEntries", foreign},
+        {"flushFile", flush},   {"foreignEntries", foreign}, {"hasAcl", acl},
     };
     return verbs;
 }

@@ -60,6 +60,7 @@ export async function runTarget(request: MakeRequest, targets: readonly string[]
 			cwd: "/",
 			env: makeEnvironment(owner),
 			as: owner,
+			ownWrites: true,
 			stdout: "lines",
 			onLine: request.onLine,
 			signal: request.signal,

@@ -13,6 +13,7 @@ import { type Identity, run } from "../process/run.ts";
 import { attempt } from "../system/failure.ts";
 import { lstatIfExists } from "../system/files.ts";
 import { option, text } from "../text.ts";
+import { privateGroups, whyWritable } from "../trust/writers.ts";
 
 export interface Owner extends Identity {
 	/** The user's name, or the number where there is none. */
@@ -51,7 +52,13 @@ export function assertCanActAs(owner: Owner): void {
  */
 export async function assertOwned(path: string, owner: Owner): Promise<void> {
 	await assertAncestors(path, owner);
-	const entries = await attempt(`look through ${path}`, foreignEntries(path, owner.uid));
+	const doing = `look through ${path}`;
+	let entries = await attempt(doing, foreignEntries(path, owner.uid));
+	if (entries.length === 0) return;
+	// By the umask 002, which many distributions give, a user's own group may write whatever he makes.
+	const { gid } = (await attempt(doing, lstatIfExists(path))) ?? owner;
+	const groups = await privateGroups([owner.gid, Number(gid)], [owner.uid]);
+	if (groups.length > 0) entries = await attempt(doing, foreignEntries(path, owner.uid, { groups }));
 	if (entries.length === 0) return;
 	const message = `${path} is to be built in as ${owner.name}, but others own or can write a part of it`;
 	throw new KsquashError("ERR_KSQUASH_FOREIGN_OWNER", message, {
@@ -66,7 +73,7 @@ export async function assertAncestors(path: string, owner: Owner): Promise<void>
 	for (let above = dirname(path); ; above = dirname(above)) {
 		const stats = await attempt(`look at ${above}`, lstatIfExists(above));
 		// What is not there yet is made by us, below the first one that is.
-		const why = stats && whySwappable(stats, owner);
+		const why = stats && (await whySwappable(above, stats, owner));
 		if (why !== undefined) {
 			throw new KsquashError(
 				"ERR_KSQUASH_FOREIGN_OWNER",
@@ -81,10 +88,8 @@ export async function assertAncestors(path: string, owner: Owner): Promise<void>
 	}
 }
 
-function whySwappable(stats: BigIntStats, owner: Owner): string | undefined {
-	const [uid, mode] = [Number(stats.uid), Number(stats.mode)];
-	if (uid !== 0 && uid !== owner.uid) return `belongs to the user ${uid}`;
-	if (stats.isSymbolicLink()) return "is a symbolic link: give the real path";
-	const sticky = (mode & 0o1000) !== 0;
-	return (mode & 0o022) !== 0 && !sticky ? "can be written by others" : undefined;
+async function whySwappable(path: string, stats: BigIntStats, owner: Owner): Promise<string | undefined> {
+	const inode = { uid: Number(stats.uid), gid: Number(stats.gid), mode: Number(stats.mode) };
+	const why = await whyWritable(path, inode, [owner.uid]);
+	return why === undefined && stats.isSymbolicLink() ? "is a symbolic link: give the real path" : why;
 }

@@ -9,6 +9,7 @@ import type { FileHandle } from "node:fs/promises";
 import { type ErrorDetails, KsquashError } from "../errors.ts";
 import { attempt } from "../system/failure.ts";
 import { openInput, readUpTo } from "../system/input.ts";
+import { whyWritable } from "../trust/writers.ts";
 import { parseConfig } from "./config.ts";
 import { configInImage, isKernelImage, LIMIT, scanForConfig } from "./kernel-image.ts";
 import { packingOf, unpacked } from "./unpack.ts";
@@ -50,10 +51,9 @@ async function assertTrusted(file: FileHandle, path: string, trusted: readonly n
 	const stats = await file.stat();
 	const details = { kind: "untrusted" } as const;
 	if (!stats.isFile()) throw unusable(path, "it is no regular file", details);
-	if (stats.uid !== 0 && !trusted.includes(stats.uid))
-		throw unusable(path, `it belongs to the user ${stats.uid}`, details);
 	// Kbuild turns a config into a makefile: who writes it decides what the build runs.
-	if ((stats.mode & 0o022) !== 0) throw unusable(path, "others than its owner may write it", details);
+	const why = await whyWritable(`/proc/self/fd/${file.fd}`, stats, trusted);
+	if (why !== undefined) throw unusable(path, `it ${why}`, details);
 }
 
 async function readText(file: FileHandle, path: string, signal: AbortSignal | undefined): Promise<Buffer> {

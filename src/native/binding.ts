@@ -50,7 +50,8 @@ export interface Addon {
 	holders(path: Path): Promise<Holder[]>;
 	fileCapabilities(path: Path): Promise<FileCapabilities | undefined>;
 	setFileCapabilities(path: Path, permitted: number): Promise<void>;
-	foreignEntries(path: Path, uid: number): Promise<string[]>;
+	foreignEntries(path: Path, uid: number, groups: readonly number[]): Promise<string[]>;
+	hasAcl(path: Path): Promise<boolean>;
 	tryLock(path: Path): Promise<number>;
 	unlock(token: number): Promise<void>;
 	/** The callback gets changes, or at last an error: ECANCELED after stopWatch. */

@@ -121,11 +121,20 @@ export function unlock(token: number): Promise<void> {
 }
 
 /**
- * Entries at or below `top` that are not `uid`'s or that others than `uid` may write; the first 20, escaped. ENOENT,
- * EACCES, ENOTDIR of the path.
+ * Entries at or below `top` that are not `uid`'s or that others than `uid` may write; the first 20, escaped. `groups` have
+ * no other members. ENOENT, EACCES, ENOTDIR of the path.
  */
-export function foreignEntries(top: NativePath, uid: number, { signal }: Look = {}): Promise<string[]> {
-	return callReading(signal, (native) => native.foreignEntries(path(top), uid));
+export function foreignEntries(
+	top: NativePath,
+	uid: number,
+	{ groups = [], signal }: Look & { groups?: readonly number[] } = {},
+): Promise<string[]> {
+	return callReading(signal, (native) => native.foreignEntries(path(top), uid, groups));
+}
+
+/** Has what the path leads to an access control list beside its mode? ENOENT, EACCES, ENOTDIR of the path. acl(5). */
+export function hasAcl(file: NativePath): Promise<boolean> {
+	return call((native) => native.hasAcl(path(file)));
 }
 
 /** The capabilities of a regular file; undefined where it has none, or no add-on to ask. A link is refused (ELOOP). */

@@ -1,7 +1,7 @@
 /**
- * What stands before a program on its command line: the user, the death signal, the priority.
+ * What stands before a program on its command line: the user, the death signal, the priority, the umask.
  *
- * Owns: setpriv, nice and ionice. Each becomes the program, so the pid stays the same.
+ * Owns: setpriv, nice, ionice and the umask. Each becomes the program, so the pid stays the same.
  * Leaves to others: starting it (src/process/run.ts).
  */
 
@@ -20,10 +20,15 @@ export interface Identity {
 export interface Launch {
 	as?: Identity | undefined;
 	nice?: boolean | undefined;
+	/** Nobody but the owner may write what it makes, whatever the caller's umask is. */
+	ownWrites?: boolean | undefined;
 }
 
+/** Only taken away from: what the caller's umask closes stays closed. */
+const OWN_WRITES = ["-c", 'umask go-w; exec "$0" "$@"'];
+
 /** The user and the death signal are set by setpriv, which then becomes the program: the pid stays the same. */
-export function wrap(command: readonly string[], { as, nice }: Launch): [string, string[]] {
+export function wrap(command: readonly string[], { as, nice, ownWrites }: Launch): [string, string[]] {
 	const [program = ""] = command;
 	const flags: string[] = [];
 	const same = as === undefined || (as.uid === process.geteuid?.() && as.uid !== 0);
@@ -35,7 +40,7 @@ export function wrap(command: readonly string[], { as, nice }: Launch): [string,
 		flags.push(as.known ? "--init-groups" : "--clear-groups", "--inh-caps=-all");
 	}
 	if (hasDeathSignal()) flags.push("--pdeathsig", "TERM");
-	const argv = [...(nice ? lowered() : []), ...command];
+	const argv = [...(nice ? lowered() : []), ...(ownWrites ? shell() : []), ...command];
 	if (flags.length > 0) {
 		const setpriv = which("setpriv");
 		if (setpriv === undefined) throw missingProgram("setpriv");
@@ -49,6 +54,12 @@ export function wrap(command: readonly string[], { as, nice }: Launch): [string,
 function lowered(): string[] {
 	const [nice, ionice] = [which("nice"), which("ionice")];
 	return [...(nice ? [nice, "-n", "19"] : []), ...(ionice ? [ionice, "-t", "-c", "3"] : [])];
+}
+
+function shell(): string[] {
+	const sh = which("sh");
+	if (sh === undefined) throw missingProgram("sh");
+	return [sh, ...OWN_WRITES];
 }
 
 let deathSignal: boolean | undefined;

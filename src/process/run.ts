@@ -35,6 +35,8 @@ export interface RunOptions {
 	okStatus?: readonly number[] | undefined;
 	/** Root only: run as this user. */
 	as?: Identity | undefined;
+	/** Nobody but the user may write what it makes, whatever our umask is. */
+	ownWrites?: boolean | undefined;
 	/** Whatever else runs comes first: the lowest priority, and the idle class for its disk work. */
 	nice?: boolean | undefined;
 }

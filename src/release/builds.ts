@@ -32,15 +32,29 @@ export interface Build {
 	stamp: Stamp | undefined;
 }
 
-/** Where nobody is named and nobody owns it yet. Throws ERR_KSQUASH_SETTINGS where the settings name nobody. */
+/**
+ * Where nobody is named and nobody owns it yet: the settings' owner, else sudo's caller below a root of his own, else we.
+ * Throws ERR_KSQUASH_SETTINGS where the settings name nobody.
+ */
 export async function defaultOwner({ settings, layout }: Context): Promise<Owner> {
-	const own = process.geteuid?.() ?? 0;
-	if (settings.owner === undefined) return await findOwner(own);
+	if (settings.owner === undefined) return (await sudoCaller(layout)) ?? (await findOwner(process.geteuid?.() ?? 0));
 	return await findOwner(settings.owner).catch((error: unknown) => {
 		if (!(error instanceof KsquashError) || error.code !== "ERR_KSQUASH_USAGE") throw error;
 		const path = layout.settingsFile;
 		throw new KsquashError("ERR_KSQUASH_SETTINGS", `${path}: owner: ${error.message}`, { path, cause: error });
 	});
+}
+
+/**
+ * Whoever called us by sudo, if the root is a directory of his. He could swap whatever root builds below it: so the builds
+ * there are his, and make runs with his rights.
+ */
+export async function sudoCaller({ root }: Layout): Promise<Owner | undefined> {
+	const { SUDO_UID: uid = "", SUDO_GID: gid = "" } = process.env;
+	const isNumber = (id: string): boolean => /^[1-9]\d{0,9}$/.test(id);
+	if (process.geteuid?.() !== 0 || root === "/" || !isNumber(uid)) return undefined;
+	if ((await lstatIfExists(root))?.uid !== BigInt(uid)) return undefined;
+	return await findOwner(Number(uid), isNumber(gid) ? Number(gid) : undefined);
 }
 
 /** build-REL and every build-REL-VARIANT whose stamp says REL. */

@@ -20,7 +20,7 @@ import { attempt } from "../system/failure.ts";
 import { hasCode } from "../system/files.ts";
 import { assertRelease } from "../system/names.ts";
 import { blank, call, option, type Text, text } from "../text.ts";
-import { type Build, findAllBuilds, findBuilds, isCalled } from "./builds.ts";
+import { type Build, findAllBuilds, findBuilds, isCalled, sudoCaller } from "./builds.ts";
 import type { Context } from "./context.ts";
 
 export type FragmentOptions = Pick<Options<"configure">, "fragments" | "set">;
@@ -42,7 +42,8 @@ export async function allFragments(
 	const directory = await namesIn(layout.fragmentDir);
 	const machine = directory.filter((name) => name.endsWith(".config") && !name.startsWith(".")).toSorted();
 	// Kbuild turns a config into a makefile: whoever can write one of these files decides what root's build runs.
-	const trusted = [process.geteuid?.() ?? 0];
+	const caller = await sudoCaller(layout);
+	const trusted = [process.geteuid?.() ?? 0, ...(caller === undefined ? [] : [caller.uid])];
 	const paths = machine.map((name) => join(layout.fragmentDir, name));
 	return [
 		...localVersionFragment(options.localVersion),

@@ -32,9 +32,11 @@ const law: Readonly<Record<string, readonly string[]>> = {
 	options: ground,
 	layout: ["native", ...ground],
 	settings: ground,
-	room: [...doors, ...ground],
-	release: ["room", "layout", "settings", "options", ...doors, ...ground],
-	verb: ["release", "room", "layout", "settings", "options", ...doors, ...ground],
+	// Who could write a file: the kernel and the user database know.
+	trust: ["native", "process", ...ground],
+	room: [...doors, "trust", ...ground],
+	release: ["room", "trust", "layout", "settings", "options", ...doors, ...ground],
+	verb: ["release", "room", "trust", "layout", "settings", "options", ...doors, ...ground],
 	index: ["verb", "release", "errors", "text"],
 	cli: ["verb", "index", "options", ...ground],
 };

@@ -1,16 +1,30 @@
-// A walk that stops at the limit. The group's write bit is also the mask of an ACL, so it covers those.
+// A walk that stops at the limit. The group's write bit is also the mask of an ACL: where it is not set, no
+// ACL lets another user write.
 #include "unsafe_entries.h"
 #include "directory.h"
 
+#include <algorithm>
 #include <fcntl.h>
+#include <sys/xattr.h>
 
 namespace ksquash {
 
 namespace {
 
-bool isUnsafe(const FileStat& stat, uint32_t uid) {
-    constexpr uint32_t othersWrite = S_IWGRP | S_IWOTH;
-    return stat.uid != uid || (!stat.isLink() && (stat.mode & othersWrite) != 0);
+// `at`: a path to it for calls that take no descriptor. What cannot be looked at may have an ACL.
+bool isUnsafe(const FileStat& stat, const std::string& at, uint32_t uid,
+              const std::vector<uint32_t>& groups) {
+    if (stat.uid != uid || stat.isLink()) {
+        return stat.uid != uid;
+    }
+    if ((stat.mode & S_IWOTH) != 0 || (stat.mode & S_IWGRP) == 0) {
+        return (stat.mode & S_IWOTH) != 0;
+    }
+    if (std::find(groups.begin(), groups.end(), stat.gid) == groups.end()) {
+        return true;
+    }
+    auto acl = hasAcl(at);
+    return !acl || *acl;
 }
 
 struct Level {
@@ -33,13 +47,26 @@ Result<Level> enter(int dir, const char* name, std::string path) {
 
 } // namespace
 
-Result<std::vector<std::string>> unsafeEntries(const std::string& path, uint32_t uid, size_t limit) {
+Result<bool> hasAcl(const std::string& path) {
+    for (const char* name : {"system.posix_acl_access", "system.nfs4_acl"}) {
+        if (getxattr(path.c_str(), name, nullptr, 0) >= 0) {
+            return true;
+        }
+        if (errno != ENODATA && errno != ENOTSUP) {
+            return lastError("getxattr", path);
+        }
+    }
+    return false;
+}
+
+Result<std::vector<std::string>> unsafeEntries(const std::string& path, uint32_t uid,
+                                               const std::vector<uint32_t>& groups, size_t limit) {
     std::vector<std::string> out;
     auto top = statPath(path, false);
     if (!top) {
         return top.error();
     }
-    if (isUnsafe(*top, uid)) {
+    if (isUnsafe(*top, path, uid, groups)) {
         out.push_back(path);
     }
     std::vector<Level> levels;
@@ -66,7 +93,7 @@ Result<std::vector<std::string>> unsafeEntries(const std::string& path, uint32_t
         if (!stat) {
             return stat.error();
         }
-        if (isUnsafe(*stat, uid)) {
+        if (isUnsafe(*stat, fdPath(last.fd.get(), name), uid, groups)) {
             out.push_back(child);
         }
         if (stat->isDirectory()) {

@@ -16,8 +16,8 @@ import { inspectHooks } from "../../portage/hooks.ts";
 import { installLine, which } from "../../process/run.ts";
 import { type CommonOptions, type Context, openContext } from "../../release/context.ts";
 import { configSymbol, kernelDecompressors } from "../../release/decompressors.ts";
-import { foreignPackageFiles } from "../../system/package-files.ts";
 import { blank, call, text } from "../../text.ts";
+import { foreignPackageFiles } from "../../trust/package-files.ts";
 import { building, type Check, erofsTools, packing } from "./tools.ts";
 
 export type { Check };

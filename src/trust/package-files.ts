@@ -6,7 +6,8 @@
 
 import { lstat, readdir, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ownPackage } from "./package.ts";
+import { ownPackage } from "../system/package.ts";
+import { whyWritable } from "./writers.ts";
 
 /** What runs, or is installed to run; the rest of the package is text for people. */
 const RUN = ["package.json", "dist", "prebuilds", "build/Release", "build/helper", "share"];
@@ -38,11 +39,7 @@ async function* everyPath(root: string): AsyncGenerator<string> {
 	}
 }
 
-/** A sticky directory (/tmp) lets nobody put another file in the place of ours. A link's own mode says nothing. */
 async function whoElse(path: string): Promise<string | undefined> {
 	const stats = await lstat(path).catch(() => undefined);
-	if (stats === undefined) return undefined;
-	if (stats.uid !== 0 && stats.uid !== process.geteuid?.()) return `belongs to the user ${stats.uid}`;
-	const open = (stats.mode & 0o022) !== 0 && (stats.mode & 0o1000) === 0 && !stats.isSymbolicLink();
-	return open ? "can be written by others" : undefined;
+	return stats && (await whyWritable(path, stats, [process.geteuid?.() ?? 0]));
 }
