@@ -22,6 +22,9 @@ export interface PatchText {
 /** Git's lines between "diff --git" and the hunks that patch(1) understands. */
 const HEADER =
 	/^(?:(?:old|new|deleted file|new file) mode|(?:rename|copy) (?:from|to)|(?:dis)?similarity index|index) /;
+/** git's modes of a file, of a program and of a link; patch(1) takes more, and knows a link by other spellings, too. */
+const MODES = ["100644", "100755", "120000"];
+const MODE = /^(?:(?:old|new|deleted file|new file) mode (.*)|index \S*(?: (.*))?)$/;
 const HUNK = /^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@/;
 const NOTHING = "/dev/null";
 
@@ -90,6 +93,9 @@ class Parser {
 			if (named && named[2] !== (named[1] === "from" ? git.old : git.new)) {
 				throw this.#patchError(`it is not named as in line ${from + 1}`, this.#at);
 			}
+			const [, mode, ofIndex] = MODE.exec(header) ?? [];
+			const said = mode ?? ofIndex;
+			if (said !== undefined && !MODES.includes(said)) throw this.#modeError(git.new, said);
 			if (/^(?:new(?: file)? mode|index .*) 120000$/.test(header)) this.#isLink = true;
 			this.#out.push(named?.[2] ? header.replace(named[2], quoted(named[2])) : header);
 			this.#at++;
@@ -200,6 +206,11 @@ class Parser {
 
 	#line(ahead = 0): string {
 		return this.#lines[this.#at + ahead] ?? "";
+	}
+
+	#modeError(path: string, mode: string): KsquashError {
+		const hint = `its mode must be one of git's: ${MODES.join(", ")}; make the patch again with git format-patch`;
+		return this.#patchError(`${path}: the mode ${JSON.stringify(printable(mode))}`, this.#at).with({ hint });
 	}
 
 	#patchError(why: string, line?: number): KsquashError {
