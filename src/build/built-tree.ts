@@ -8,7 +8,7 @@ import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import type { NativePath } from "../native/verbs.ts";
-import { classifyFile, isGeneratedDirectory, isProduct } from "./generated.ts";
+import { classifyFile, isGeneratedDirectory, isNestedValuable, isProduct } from "./generated.ts";
 
 /** Relative paths, in order. A directory stands for all below it. */
 export interface BuiltTree {
@@ -68,7 +68,8 @@ async function surveyDirectory(tree: string, path: string, into: Part): Promise<
 
 function sort(entry: Dirent<Buffer>, path: string, siblings: ReadonlySet<string>, into: Part): void {
 	const is = classifyFile(path, siblings, "tree");
-	if (is === "generated") into.generated.push(path);
+	if (is === "generated" && isNestedValuable(path)) into.strange.push(path);
+	else if (is === "generated") into.generated.push(path);
 	else if (is === "valuable") {
 		const saveable = entry.isFile() && typeof native(path) === "string";
 		(saveable ? into.valuable : into.strange).push(path);

@@ -11,7 +11,7 @@ import type { Owner } from "./ownership.ts";
 import { forgetMade } from "./tools.ts";
 
 /** Its ending makes it one of the configs that a removal saves. */
-const COPY = ".ksquash.config";
+export const CONFIG_BACKUP = ".ksquash.config";
 
 export interface ConfigBackup {
 	/** The .config to begin with. */
@@ -26,7 +26,7 @@ export interface ConfigBackup {
  * What make had just written when the power went is empty, or has holes: no person wrote that.
  */
 export async function openConfigBackup(build: string, owner: Owner, done: boolean): Promise<ConfigBackup> {
-	const interrupted = await readOwned(build, COPY, owner);
+	const interrupted = await readOwned(build, CONFIG_BACKUP, owner);
 	const found = await readConfig(build, owner);
 	const cut = (!done || interrupted !== undefined) && found !== undefined && isTorn(found);
 	const config = cut ? undefined : found;
@@ -46,18 +46,18 @@ export async function withConfigBackup<T>(
 	{ config, interrupted }: ConfigBackup,
 	work: () => Promise<T>,
 ): Promise<T> {
-	if (interrupted === undefined && config !== undefined) await writeOwned(build, COPY, config, owner);
+	if (interrupted === undefined && config !== undefined) await writeOwned(build, CONFIG_BACKUP, config, owner);
 	let result: T;
 	try {
 		result = await work();
 	} catch (error) {
 		// The .config is as it was. A failed undo never hides the first error.
-		if (interrupted === undefined) await removeOwned(build, [COPY], owner).catch(() => undefined);
+		if (interrupted === undefined) await removeOwned(build, [CONFIG_BACKUP], owner).catch(() => undefined);
 		throw error;
 	}
 	if (interrupted !== undefined && !(await readConfig(build, owner))?.equals(interrupted)) {
 		await writeOwned(build, ".config.old", interrupted, owner);
 	}
-	await removeOwned(build, [COPY], owner);
+	await removeOwned(build, [CONFIG_BACKUP], owner);
 	return result;
 }

@@ -84,6 +84,14 @@ const VALUABLE = [
 	/^certs\/x509\.genkey$/,
 ];
 
+/** Another build in the tree (make O=out) has its keys and symbols there: Kbuild made them, and they cannot be made again. */
+const NESTED = /\/(?:Module\.symvers|certs\/(?:signing_key\.[^/]+|x509\.genkey))$/;
+
+/** Made by a build in a directory of the tree, and of value. Relative path. */
+export function isNestedValuable(path: string): boolean {
+	return NESTED.test(path);
+}
+
 /** `path` is relative to the directory, `siblings` are all names in the file's directory. Pure. */
 export function classifyFile(path: string, siblings: ReadonlySet<string>, place: Place = "output"): FileClass {
 	const name = path.slice(path.lastIndexOf("/") + 1);

@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type BuiltTree, surveyBuiltTree } from "../../build/built-tree.ts";
+import { CONFIG_BACKUP } from "../../build/config-backup.ts";
 import { prepareDirectory } from "../../build/directory.ts";
 import { makeOwned, readOwned, writeOwned } from "../../build/files.ts";
 import { findOwner, type Owner } from "../../build/ownership.ts";
@@ -25,6 +26,7 @@ import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
 import { option, text } from "../../text.ts";
+import type { Source } from "./source.ts";
 
 export type AdoptOptions = Pick<Options<"pack">, "adopt" | "buildDir" | "variant" | "owner">;
 
@@ -34,6 +36,8 @@ export interface Adoption extends BuiltTree {
 	/** Name → hex sha256 of what was copied. */
 	saved: Map<string, string>;
 }
+
+type TreeSource = Pick<Extract<Source, { kind: "tree" }>, "tree" | "fate">;
 
 /** What mksquashfs's list of excluded files can say: no blank, quote, backslash, wildcard or comment sign. */
 const PLAIN = /^[\w.+,=@%~-][\w.+,=@%~/-]*$/;
@@ -54,7 +58,7 @@ export async function surveyAdoption(tree: KernelTree): Promise<Adoption> {
 /** Copies what is of value to the build directory; all of it is on the disk on return. */
 export async function saveAdoption(
 	context: Context,
-	tree: KernelTree,
+	{ tree, fate }: TreeSource,
 	paths: ReleasePaths,
 	adoption: Adoption,
 	options: AdoptOptions,
@@ -62,16 +66,14 @@ export async function saveAdoption(
 	if (adoption.valuable.length === 0) return;
 	const owner = await ownerFor(context, options);
 	const path = await buildDirectory(context, paths, options);
+	const stays = fate === "keep";
 	await withLock(context, buildKey(buildName(paths.release, options.variant)), async () => {
 		await context.step("adopt", `copy ${adoption.valuable.join(", ")} to ${path}`, async () => {
-			const files = new Map<string, Buffer>();
-			for (const name of adoption.valuable) files.set(name, await readFrom(tree, name, owner));
-			if ((await lstatIfExists(path)) !== undefined) await assertNothingLost(path, files, owner);
+			const files = await readValuable(tree, adoption, owner);
+			const missing = await missingCopies(path, files, { owner, stays });
 			await prepareDirectory({ path, source: paths.mountPoint, release: paths.release, owner, root: paths.root });
-			for (const [name, bytes] of files) {
-				await copy(path, name, bytes, owner);
-				adoption.saved.set(name, hash(bytes));
-			}
+			for (const name of missing) await copy(path, name, files.get(name) as Buffer, owner);
+			for (const [name, bytes] of files) adoption.saved.set(name, hash(bytes));
 		});
 	});
 }
@@ -116,24 +118,47 @@ async function readFrom(tree: KernelTree, name: string, owner: Owner | undefined
 
 const NOBODY = { uid: 0, gid: 0, known: false, name: "root", home: "/" };
 
-/** A .config has .config.old to go to; nothing else is overwritten. */
-async function assertNothingLost(path: string, files: ReadonlyMap<string, Buffer>, owner: Owner): Promise<void> {
+interface Adopting {
+	owner: Owner;
+	/** The tree is only read. */
+	stays: boolean;
+}
+
+async function readValuable(tree: KernelTree, { valuable }: BuiltTree, owner: Owner): Promise<Map<string, Buffer>> {
+	const files = new Map<string, Buffer>();
+	for (const name of valuable) files.set(name, await readFrom(tree, name, owner));
+	return files;
+}
+
+/**
+ * Names of copies that are not there yet. Throws ERR_KSQUASH_OCCUPIED where another file has the name: none is overwritten.
+ *
+ * A configure that was broken off has these copies, and may have made others of them: it goes on from its own memory.
+ */
+async function missingCopies(path: string, files: ReadonlyMap<string, Buffer>, at: Adopting): Promise<string[]> {
+	if ((await lstatIfExists(path)) === undefined) return [...files.keys()];
+	const { owner, stays } = at;
+	const config = files.get(".config");
+	const interrupted = config !== undefined && (await readOwned(path, CONFIG_BACKUP, owner))?.equals(config);
+	const done = !interrupted ? [] : stays ? [".config", ".config.old"] : [".config"];
+	const missing: string[] = [];
 	for (const [name, bytes] of files) {
-		if (name === ".config" || name === ".config.old") continue;
+		if (done.includes(name)) continue;
 		const there = await readOwned(path, name, owner);
-		if (there === undefined || there.equals(bytes)) continue;
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${join(path, name)} is there, and is another than the tree's`, {
-			path: join(path, name),
-			hint: "move one of the two away",
-		});
+		if (there === undefined) missing.push(name);
+		else if (!there.equals(bytes)) throw occupied(join(path, name));
 	}
+	return missing;
+}
+
+function occupied(path: string): KsquashError {
+	return new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there, and is another than the tree's`, {
+		path,
+		hint: "move one of the two away, or give the tree's build a directory of its own with --variant NAME",
+	});
 }
 
 async function copy(path: string, name: string, bytes: Buffer, owner: Owner): Promise<void> {
-	const there = await readOwned(path, name, owner);
-	if (there?.equals(bytes)) return;
-	if (name === ".config.old" && there !== undefined) return;
-	if (name === ".config" && there !== undefined) await writeOwned(path, ".config.old", there, owner);
 	const directory = dirname(name);
 	if (directory !== "." && (await lstatIfExists(join(path, directory))) === undefined) {
 		await makeOwned(join(path, directory), owner);
@@ -150,16 +175,18 @@ function hash(bytes: Buffer): string {
 /** For a dry run: what would be done, or the error that it would end with. */
 export async function adoptionSteps(
 	context: Context,
-	tree: KernelTree,
+	{ tree, fate }: TreeSource,
 	paths: ReleasePaths,
 	options: AdoptOptions,
 ): Promise<string[]> {
-	const { valuable, generated, strange } = await surveyAdoption(tree);
+	const adoption = await surveyAdoption(tree);
+	const { valuable, generated, strange } = adoption;
 	const owner = await ownerFor(context, options);
-	for (const name of valuable) await readFrom(tree, name, owner);
+	const path = await buildDirectory(context, paths, options);
+	await missingCopies(path, await readValuable(tree, adoption, owner), { owner, stays: fate === "keep" });
 	const named = (files: readonly NativePath[]): string => files.map(escapeNative).join(", ");
 	return [
-		...(valuable.length > 0 ? [`copy ${named(valuable)} to ${await buildDirectory(context, paths, options)}`] : []),
+		...(valuable.length > 0 ? [`copy ${named(valuable)} to ${path}`] : []),
 		...(generated.length > 0 ? [`leave out ${generated.length} generated files and directories`] : []),
 		...(strange.length > 0 ? [`leave out and keep what is neither source nor generated: ${named(strange)}`] : []),
 	];

@@ -60,7 +60,7 @@ async function treeSteps(
 		return [...patching(job, tree.path), write(job, `the patched ${given}`, target), prove];
 	}
 	const entry = await findEntry(job.context.layout, release);
-	const steps = job.options.adopt ? await adoptionSteps(job.context, tree, paths, job.options) : [];
+	const steps = job.options.adopt ? await adoptionSteps(job.context, { tree, fate }, paths, job.options) : [];
 	if (entry === undefined || job.options.replace) steps.push(write(job, given, paths.image), prove);
 	else {
 		assertGood(entry);

@@ -17,7 +17,7 @@ import {
 	finishReplacement,
 	type Replaced,
 } from "../../release/displaced-tree.ts";
-import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
+import { assertSameTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
@@ -57,7 +57,7 @@ export async function packTree(job: PackContext, source: Extract<Source, { kind:
 	}
 	if (source.fate === "replace") await warnIfPortages(context, tree.path);
 	const entry = await findEntry(context.layout, release);
-	const adoption = options.adopt ? await adopt(job, tree, paths) : undefined;
+	const adoption = options.adopt ? await adopt(job, source, paths) : undefined;
 	const without = adoption?.leftOut;
 	const image = {
 		format: entry?.info ? formats[entry.info.format] : job.format,
@@ -99,9 +99,13 @@ export async function packTree(job: PackContext, source: Extract<Source, { kind:
 	return await packResult(context, release, { already, ...gone });
 }
 
-async function adopt({ context, options }: PackContext, tree: KernelTree, paths: ReleasePaths): Promise<Adoption> {
-	const adoption = await surveyAdoption(tree);
-	await saveAdoption(context, tree, paths, adoption, options);
+async function adopt(
+	{ context, options }: PackContext,
+	source: Extract<Source, { kind: "tree" }>,
+	paths: ReleasePaths,
+): Promise<Adoption> {
+	const adoption = await surveyAdoption(source.tree);
+	await saveAdoption(context, source, paths, adoption, options);
 	if (adoption.strange.length > 0) {
 		const names = adoption.strange.map(escapeNative).join(", ");
 		context.warn(`neither source nor known as generated, so left out of the image and never removed: ${names}`);
