@@ -12,7 +12,7 @@ import { attempt } from "../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../system/files.ts";
 import { option, text } from "../text.ts";
 import { isTemporary, makeOwned, readOwned, writeOwned } from "./files.ts";
-import { GNUMAKEFILE, gnuMakefile } from "./gnumakefile.ts";
+import { GNUMAKEFILE, gnuMakefile, isOurMakefile } from "./gnumakefile.ts";
 import { assertAncestors, assertCanActAs, assertOwned, type Owner } from "./ownership.ts";
 import { assertBuildablePath } from "./paths.ts";
 import { newStamp, readStamp, type Stamp, writeStamp } from "./stamp.ts";
@@ -51,7 +51,7 @@ export async function prepareDirectory(request: DirectoryRequest): Promise<Build
 		await writeStamp(path, stamp, owner);
 	}
 	const wanted = gnuMakefile(release, source, root);
-	if ((await readOwned(path, GNUMAKEFILE, owner))?.toString() !== wanted) {
+	if ((await readOurMakefile(path, owner)) !== wanted) {
 		await writeOwned(path, GNUMAKEFILE, wanted, owner);
 	}
 	const kind = state.kind === "absent" ? "created" : state.kind === "ours" ? "opened" : "adopted";
@@ -80,6 +80,7 @@ async function inspect({ path, source, release, owner }: DirectoryRequest): Prom
 	// A run that broke off at the first stamp has left nothing but that.
 	const names = (await attempt(`read ${path}`, readdir(path))).filter((name) => !isTemporary(name));
 	await assertOwned(path, owner);
+	await readOurMakefile(path, owner);
 	const state = await readStamp(path, owner);
 	if (state.stamp !== undefined) {
 		if (state.stamp.release !== release) throw occupied(path, `it is the build directory of ${state.stamp.release}`);
@@ -90,6 +91,17 @@ async function inspect({ path, source, release, owner }: DirectoryRequest): Prom
 	const more = names.length > 5 ? ` and ${names.length - 5} more` : "";
 	const why = state.damaged === undefined ? "" : `${state.damaged}; `;
 	throw occupied(path, `${why}it is neither empty nor a build directory of ${source}: it has ${first}${more}`);
+}
+
+/** The GNUmakefile's text; undefined where there is none. Throws ERR_KSQUASH_OCCUPIED for one of the user's. */
+async function readOurMakefile(path: string, owner: Owner): Promise<string | undefined> {
+	const text = (await readOwned(path, GNUMAKEFILE, owner))?.toString();
+	if (text === undefined || isOurMakefile(text)) return text;
+	const file = join(path, GNUMAKEFILE);
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${file} is not ksquash's, or was edited: it would be written over`, {
+		path: file,
+		hint: `move it away (mv ${file} ${file}.mine); make -f GNUmakefile.mine reads it there`,
+	});
 }
 
 /** Kbuild leaves a link and an include that name the source: with them the directory says itself whose it is. */

@@ -25,3 +25,19 @@ include Makefile
 ${GNUMAKEFILE}: ;
 `;
 }
+
+/** As every version has written it, for whatever release, place and root; the message of an unfinished configure came later. */
+const OURS = new RegExp(
+	[
+		"# Made by ksquash\\. Says what to do when the kernel source is not mounted; the build itself is Kbuild's\\.\n",
+		"ifeq \\(\\$\\(wildcard source/Makefile\\),\\)\n",
+		"(?:ifneq \\(\\$\\(wildcard .*/Makefile\\),\\)\n\\$\\(error this build directory was not .*\\)\nendif\n)?",
+		"\\$\\(error kernel source image is not mounted at .*\\)\nendif\n",
+		"include Makefile\nGNUmakefile: ;\n",
+	].join(""),
+);
+
+/** Is it the text of ours and nothing else? Then it holds nothing of a person's, and may be written over. */
+export function isOurMakefile(text: string): boolean {
+	return OURS.exec(text)?.[0] === text;
+}
