@@ -53,17 +53,27 @@ export async function keep(
 }
 
 async function copyAll(making: string, some: readonly BuildBackup[]): Promise<void> {
+	const taken = new Set<string>();
 	for (const { build, pinned, names } of some) {
+		const directory = some.length > 1 ? [freeName(build.name, taken)] : [];
 		for (const name of names) {
 			const bytes = await readOwned(pinned.path, name, build.owner);
 			if (bytes === undefined) {
 				throw new KsquashError("ERR_KSQUASH_CHANGED", `${join(build.path, name)} could not be saved: it went away`);
 			}
-			const to = join(making, ...(some.length > 1 ? [build.name] : []), name);
+			const to = join(making, ...directory, name);
 			await makeDirectory(dirname(to), 0o700);
 			await attempt(`save ${join(build.path, name)}`, writeFileAtomic(to, bytes, { mode: 0o600 }));
 		}
 	}
+}
+
+/** Where a removal broke off and another directory was made since, both have one name: the second one gets -2, and so on. */
+function freeName(name: string, taken: Set<string>): string {
+	let free = name;
+	for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
+	taken.add(free);
+	return free;
 }
 
 /** Copies of a run that was killed: what they were made of is still where it was. */

@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { gnuMakefile } from "../../src/build/gnumakefile.ts";
-import { configure, mount, pack } from "../../src/index.ts";
-import { placeTarball, type Scratch, scratchRoot, smallRelease } from "../support/scratch.ts";
+import { gnuMakefile } from "../../../src/build/gnumakefile.ts";
+import { configure, mount, pack } from "../../../src/index.ts";
+import { placeTarball, type Scratch, scratchRoot, smallRelease } from "../../support/scratch.ts";
 
 function put(directory: string, files: Readonly<Record<string, string>>): void {
 	for (const [name, text] of Object.entries(files)) {
