@@ -25,7 +25,7 @@ import { type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
 import { escapeNative } from "../../system/list.ts";
-import { option, text } from "../../text.ts";
+import { blank, option, text } from "../../text.ts";
 import type { Source } from "./source.ts";
 
 export type AdoptOptions = Pick<Options<"pack">, "adopt" | "buildDir" | "variant" | "owner">;
@@ -154,7 +154,7 @@ async function missingCopies(path: string, files: ReadonlyMap<string, Buffer>, a
 function occupied(path: string): KsquashError {
 	return new KsquashError("ERR_KSQUASH_OCCUPIED", `${path} is there, and is another than the tree's`, {
 		path,
-		hint: "move one of the two away, or give the tree's build a directory of its own with --variant NAME",
+		hint: text`move one of the two away, or give the tree's build a directory of its own with ${option("variant", blank("NAME"))}`,
 	});
 }
 
