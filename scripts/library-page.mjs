@@ -51,7 +51,11 @@ function load(path) {
 		/^(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?(?:export )?(?:declare )?(?:function|interface|type|class|const) (\w+)/gm;
 	for (const { 0: match, 1: comment = "", 2: name, index } of text.matchAll(start)) {
 		const code = declaration(text.slice(index + comment.length));
-		if (match !== "") module.declared.set(name, { comment: plain(comment), code: expanded(code) });
+		// Overloads follow each other; the first one has the docstring.
+		const first = module.declared.get(name);
+		if (match === "") continue;
+		if (first === undefined) module.declared.set(name, { comment: plain(comment), code: expanded(code) });
+		else first.code += `\n${expanded(code)}`;
 	}
 	return module;
 }
@@ -143,7 +147,7 @@ function contents(entryFile) {
 }
 
 const isValue = ({ code }) => /^export declare (?:function|class|const)/.test(code);
-const tidy = (code) => code.replaceAll(/^(export )?(declare )?/g, "").replaceAll("    ", "\t");
+const tidy = (code) => code.replaceAll(/^(export )?(declare )?/gm, "").replaceAll("    ", "\t");
 const entry = ({ comment, code }) => `${comment === "" ? "" : `${comment}\n\n`}\`\`\`ts\n${tidy(code)}\n\`\`\`\n`;
 
 function section([path, items]) {

@@ -32,7 +32,12 @@ export {
 	mergeConfigs,
 	parseConfig,
 } from "./operations/config/text.ts";
-export { type ConfigureOptions, type ConfigureResult, configure } from "./operations/configure/index.ts";
+export {
+	type ConfigureOptions,
+	type ConfigurePlan,
+	type ConfigureResult,
+	configure,
+} from "./operations/configure/index.ts";
 export { type Check, type Diagnosis, doctor } from "./operations/doctor/index.ts";
 export {
 	type HelperChange,
@@ -42,9 +47,9 @@ export {
 	helperStatus,
 	helperUninstall,
 } from "./operations/helper.ts";
-export { type InstallOptions, type InstallResult, install } from "./operations/install.ts";
+export { type InstallOptions, type InstallPlan, type InstallResult, install } from "./operations/install.ts";
 export { type MountHandle, type MountOptions, type MountOutcome, mount, mountAll } from "./operations/mount.ts";
-export { type PackOptions, type PackResult, pack } from "./operations/pack/index.ts";
+export { type PackOptions, type PackPlan, type PackResult, pack } from "./operations/pack/index.ts";
 export {
 	type PortageChange,
 	type PortageOptions,
@@ -55,10 +60,17 @@ export {
 	portageStatus,
 	portageUninstall,
 } from "./operations/portage/index.ts";
-export { type RemoveOptions, type RemoveResult, remove } from "./operations/remove/index.ts";
+export { type RemoveOptions, type RemovePlan, type RemoveResult, remove } from "./operations/remove/index.ts";
 export { type SelectOptions, type SelectResult, select } from "./operations/select.ts";
 export { type ReleaseStatus, type Status, status } from "./operations/status.ts";
-export { type UmountOptions, type UmountOutcome, umount, umountAll } from "./operations/umount.ts";
+export {
+	type UmountedAll,
+	type UmountOptions,
+	type UmountOutcome,
+	type UmountPlan,
+	umount,
+	umountAll,
+} from "./operations/umount.ts";
 export { type UninstallResult, uninstall } from "./operations/uninstall.ts";
 export { type VerifyOptions, type VerifyResult, verify } from "./operations/verify.ts";
 export type { CommonOptions, ProgressEvent } from "./release/context.ts";

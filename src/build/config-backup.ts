@@ -18,21 +18,36 @@ export interface ConfigBackup {
 	config: Buffer | undefined;
 	/** What a killed configure had begun with; a person may have edited .config since. */
 	interrupted: Buffer | undefined;
+	/** The .config itself is gone, or torn: `interrupted` takes its place. */
+	lost: boolean;
+	/** A configure has ended here once. */
+	done: boolean;
 }
 
+/** Of a directory without anything. */
+export const NO_CONFIG: ConfigBackup = { config: undefined, interrupted: undefined, lost: false, done: false };
+
 /**
- * A .config that a killed configure, or a power cut, took away comes back here. `done`: a configure has ended here once.
+ * Looks only. `done`: a configure has ended here once.
  *
  * What make had just written when the power went is empty, or has holes: no person wrote that.
  */
-export async function openConfigBackup(build: string, owner: Owner, done: boolean): Promise<ConfigBackup> {
+export async function readConfigBackup(build: string, owner: Owner, done: boolean): Promise<ConfigBackup> {
 	const interrupted = await readOwned(build, CONFIG_BACKUP, owner);
 	const found = await readConfig(build, owner);
 	const cut = (!done || interrupted !== undefined) && found !== undefined && isTorn(found);
 	const config = cut ? undefined : found;
-	if (config === undefined && interrupted !== undefined) await writeOwned(build, ".config", interrupted, owner);
+	return { config: config ?? interrupted, interrupted, lost: config === undefined && interrupted !== undefined, done };
+}
+
+/** A .config that a killed configure, or a power cut, took away comes back here. */
+export async function settleConfigBackup(
+	build: string,
+	owner: Owner,
+	{ interrupted, lost, done }: ConfigBackup,
+): Promise<void> {
+	if (lost && interrupted !== undefined) await writeOwned(build, ".config", interrupted, owner);
 	if (!done || interrupted !== undefined) await forgetMade(build, owner);
-	return { config: config ?? interrupted, interrupted };
 }
 
 function isTorn(config: Buffer): boolean {

@@ -33,11 +33,6 @@ export interface Watched {
 	close(): void;
 }
 
-/** Of these steps something stays when the work is interrupted in or after them. All others are undone. */
-const LASTING = new Set([
-	...["publish", "replace", "remove", "save", "mount", "umount", "select", "build directory", "configure"],
-]);
-
 function watched(context: CliContext, flags: CommonFlags & { dryRun?: boolean }): Watched {
 	const terminal = new Terminal(context.process.stderr, context.process.env);
 	const warnings: string[] = [];
@@ -47,7 +42,7 @@ function watched(context: CliContext, flags: CommonFlags & { dryRun?: boolean })
 		dryRun: flags.dryRun,
 		signal: context.signal,
 		onProgress: (event) => {
-			if (event.state === "start" && LASTING.has(event.step)) lasting.push(event.step);
+			if (event.state === "start" && event.lasts) lasting.push(event.step);
 			terminal.onProgress(event);
 		},
 		onWarning: (message) => {

@@ -39,7 +39,7 @@ export async function umount(this: CliContext, flags: Flags<"umount">, ...releas
 
 export async function configure(this: CliContext, flags: Flags<"configure">, ...releases: string[]): Promise<void> {
 	const own = optionsFrom("configure", flags);
-	const work = async (release: string, options: ops.CommonOptions): Promise<ops.ConfigureResult> =>
+	const work = async (release: string, options: ops.CommonOptions): Promise<ops.ConfigureResult | ops.ConfigurePlan> =>
 		await ops.configure(release, { ...own, ...options });
 	await each(this, flags, releases, work, report.configureReport);
 }

@@ -7,30 +7,40 @@
 import { join } from "node:path";
 import { KsquashError } from "../errors.ts";
 import { findBase } from "../kconfig/base-config.ts";
+import type { Fragment } from "../kconfig/merge.ts";
 import { readConfigFile } from "../kconfig/read.ts";
 import { releasePaths } from "../layout.ts";
 import { fstabLine } from "../mount/boot.ts";
 import { chooseMounter } from "../mount/mounter.ts";
 import { inspectImage, statTarget } from "../native/verbs.ts";
-import { givenOptions, pickOptions } from "../options/table.ts";
+import { givenOptions } from "../options/table.ts";
 import type { Options } from "../options/types.ts";
 import { type Context, openContext } from "../release/context.ts";
 import { assertUnused, mounterFor } from "../release/mount-guards.ts";
+import {
+	type DoneResult,
+	type Dry,
+	describePlan,
+	execute,
+	Handover,
+	type PlannedResult,
+	type Real,
+} from "../release/plan.ts";
 import { lstatIfExists } from "../system/files.ts";
-import { type Call, call, calls, option, text } from "../text.ts";
-import { type ConfigureResult, configure } from "./configure/index.ts";
+import { type Call, call, calls, text } from "../text.ts";
+import type { ConfigureResult } from "./configure/index.ts";
 import { checkOptions } from "./configure/options.ts";
 import { checkPlace, findPlace } from "./configure/place.ts";
-import { type MountOutcome, mount } from "./mount.ts";
-import { type PackResult, pack } from "./pack/index.ts";
+import { packOptions, planInstall, type Results, type Wanted } from "./install/steps.ts";
+import type { MountOutcome } from "./mount.ts";
+import { type PackPlan, type PackResult, pack } from "./pack/index.ts";
 import { openSource, type Source } from "./pack/source.ts";
-import { type SelectResult, select } from "./select.ts";
+import type { SelectResult } from "./select.ts";
 import { type ReleaseStatus, status } from "./status.ts";
-import { umount } from "./umount.ts";
 
 export type InstallOptions = Options<"install">;
 
-export interface InstallResult {
+export interface InstallResult extends DoneResult {
 	release: string;
 	pack: PackResult;
 	/** Absent where the tree stays in its place: it is the source then, and nothing is mounted over it. */
@@ -41,7 +51,14 @@ export interface InstallResult {
 	boot: ReleaseStatus["boot"];
 	/** The fstab line that would. */
 	fstabLine: string;
-	plan?: string[];
+}
+
+/** With dryRun. */
+export interface InstallPlan extends PlannedResult {
+	/** Absent where only the patched source tells it. */
+	release?: string;
+	/** The part of the plan that is pack's. */
+	pack: PackPlan;
 }
 
 /**
@@ -49,49 +66,63 @@ export interface InstallResult {
  *
  * Throws KsquashError; where the image was made already its hint is the command that goes on from there.
  */
-export async function install(source: string, options: InstallOptions = {}): Promise<InstallResult> {
+export async function install(source: string, options?: Real<InstallOptions>): Promise<InstallResult>;
+export async function install(source: string, options: Dry<InstallOptions>): Promise<InstallPlan>;
+export async function install(source: string, options?: InstallOptions): Promise<InstallResult | InstallPlan>;
+export async function install(source: string, options: InstallOptions = {}): Promise<InstallResult | InstallPlan> {
 	const context = await openContext("install", options, { source });
 	const opened = await openSource(context.layout, source, options);
-	await checkFirst(context, opened, options);
-	const packed = await pack(source, { ...pickOptions("pack", options), mounts: !staysInPlace(context, opened) });
-	if (options.dryRun) return planned(context, packed, staysInPlace(context, opened));
-	const { release } = packed;
-	const inPlace = packed.source === "kept" && staysInPlace(context, opened);
-	const mounted = inPlace ? undefined : await goOn(release, "mount", options, remount(context, release, options));
-	const configured = await goOn(release, "configure", options, configure(release, pickOptions("configure", options)));
-	const selection = { ...pickOptions("select", options), onlyOwn: !options.select };
-	const selected = await goOn(release, "select", options, select(release, selection));
+	const fragments = await checkFirst(context, opened, options);
+	const stays = staysInPlace(context, opened);
+	const results: Results = { pack: new Handover(), configure: new Handover(), select: new Handover() };
+	const wanted: Wanted = { source, opened, stays, fragments, options, results };
+	if (!context.dryRun) {
+		const steps = await planInstall(context, wanted);
+		return await execute(context, { steps, done: async () => await resultOf(results, options) });
+	}
+	const told = await pack(source, { ...packOptions(wanted), dryRun: true });
+	const { release } = told;
+	const unchecked = [...told.unchecked];
+	const steps = await planInstall(context, wanted, { pack: told, unchecked });
+	const known = { ...(release === undefined ? {} : { release }), pack: told };
+	return describePlan({ known, steps, nothing: "nothing: all of it is done already", unchecked });
+}
+
+async function resultOf(results: Results, options: InstallOptions): Promise<Omit<InstallResult, "state">> {
+	const packed = results.pack.get();
+	const { release, image, mountPoint } = packed;
 	const row = (await status({ root: options.root })).releases.find((entry) => entry.release === release);
 	return {
 		release,
 		pack: packed,
-		...(mounted === undefined ? {} : { mount: mounted }),
-		configure: configured,
-		select: selected,
+		...(results.mount === undefined ? {} : { mount: results.mount }),
+		configure: results.configure.get(),
+		select: results.select.get(),
 		boot: row?.boot ?? "no",
 		// The image may have been there before, of the other format.
-		fstabLine: fstabLine(packed.image, packed.mountPoint, (await inspectImage(packed.image)).format),
+		fstabLine: fstabLine(image, mountPoint, (await inspectImage(image)).format),
 	};
 }
 
 /** All that can fail is tried before the minutes of packing, and before the tree goes. */
-async function checkFirst(context: Context, source: Source, options: InstallOptions): Promise<void> {
+async function checkFirst(context: Context, source: Source, options: InstallOptions): Promise<Fragment[]> {
 	// A patch may change it.
 	const unknown = source.kind === "tarball" || !!options.patches?.length;
 	const release = unknown ? options.release : source.release;
 	const tree = source.kind === "tree" ? source.tree.path : undefined;
-	await checkOptions(context, options, { release, source: tree });
+	const fragments = await checkOptions(context, options, { release, source: tree });
 	if (tree !== undefined && options.adopt && options.base === undefined) await assertOwnArch(tree, options);
 	// Where the tree gives way to its image, that is mounted between two renames: by this process itself.
 	if (source.kind === "tree" && source.fate === "replace") await chooseMounter(context.probe);
 	else if (!staysInPlace(context, source)) await mounterFor(context, options);
 	// A tarball says its release only when it is read, a patched tree when it is patched.
-	if (release === undefined) return await checkPlace(context, options);
-	await findPlace(context, release, options);
-	if (!options.replace) return;
+	if (release === undefined) await checkPlace(context, options);
+	else await findPlace(context, release, options);
+	if (release === undefined || !options.replace) return fragments;
 	const { mountPoint, image } = releasePaths(context.layout, release);
 	const { state } = await statTarget(mountPoint, image);
 	if (state === "mounted" || state === "stale") await assertUnused(mountPoint);
+	return fragments;
 }
 
 /** An adopted .config becomes the base: one for another architecture would stop configure when the tree is gone. */
@@ -107,18 +138,8 @@ function staysInPlace({ layout }: Context, source: Source): boolean {
 	return source.tree.path === releasePaths(layout, source.release).mountPoint;
 }
 
-/** An image that was replaced is still mounted: the old mount gives way. */
-async function remount(context: Context, release: string, options: InstallOptions): Promise<MountOutcome> {
-	const { mountPoint, image } = releasePaths(context.layout, release);
-	if ((await statTarget(mountPoint, image)).state === "stale") {
-		// install's force is about links of /lib/modules.
-		await umount(release, pickOptions("umount", { ...options, force: undefined }));
-	}
-	return await mount(release, pickOptions("mount", options));
-}
-
 /** What was done before stays: the error says how to go on from there. */
-async function goOn<T>(
+export async function goOn<T>(
 	release: string,
 	next: "mount" | "configure" | "select",
 	options: InstallOptions,
@@ -138,26 +159,4 @@ async function goOn<T>(
 function remaining(release: string, next: "mount" | "configure" | "select", options: InstallOptions): Call[] {
 	const steps = ["mount", "configure", "select"] as const;
 	return steps.slice(steps.indexOf(next)).map((verb) => call(verb, release, givenOptions(verb, options)));
-}
-
-function planned({ say }: Context, packed: PackResult, inPlace: boolean): InstallResult {
-	const { release, mountPoint, image } = packed;
-	const name = release || "the release that the tarball says";
-	const target = mountPoint || "linux-REL beside it";
-	const plan = [
-		...(packed.plan ?? []),
-		inPlace ? `mount nothing: the tree stays in ${target}` : `mount it on ${target}`,
-		`make a build directory for ${name} with a merged .config`,
-		say(text`point the linux link to it where it is absent, dangling or ksquash's (anyhow with ${option("select")})`),
-	];
-	return {
-		release,
-		pack: packed,
-		...(inPlace ? {} : { mount: { release, image, target: mountPoint, already: false } }),
-		configure: { release, buildDir: "", already: false, base: "", scrubbed: [], missed: [] },
-		select: { release, link: "", target: "", moved: false },
-		boot: "no",
-		fstabLine: "",
-		plan,
-	};
 }

@@ -81,19 +81,24 @@ async function mountOne(context: Context, release: string, { fuse }: MountOption
 async function mountLocked(context: Context, release: string, fuse: FuseUse | undefined): Promise<Undoable> {
 	const { paths } = await findImage(context, release);
 	const { image, mountPoint } = paths;
-	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
-		const mounter = await mounterFor(context, { fuse });
-		assertNotStale(paths, await statTarget(mountPoint, image));
-		const made = await ensureMountPoint(paths);
-		try {
-			const { mountId: _, file, ...done } = await mounter.mount(image, mountPoint);
-			const outcome = { release, image, target: mountPoint, ...done };
-			return done.already ? outcome : { ...outcome, undo: () => unmountAgain(context, paths, mounter, file) };
-		} catch (error) {
-			if (made) await removeEmptyDirectory(mountPoint).catch(() => false);
-			throw error;
-		}
-	});
+	return await context.step(
+		"mount",
+		`${image} on ${mountPoint}`,
+		async () => {
+			const mounter = await mounterFor(context, { fuse });
+			assertNotStale(paths, await statTarget(mountPoint, image));
+			const made = await ensureMountPoint(paths);
+			try {
+				const { mountId: _, file, ...done } = await mounter.mount(image, mountPoint);
+				const outcome = { release, image, target: mountPoint, ...done };
+				return done.already ? outcome : { ...outcome, undo: () => unmountAgain(context, paths, mounter, file) };
+			} catch (error) {
+				if (made) await removeEmptyDirectory(mountPoint).catch(() => false);
+				throw error;
+			}
+		},
+		{ lasts: true },
+	);
 }
 
 /** Only the very image that was mounted: what somebody else mounted there since is not ours to take. */
@@ -111,22 +116,28 @@ async function planned(context: Context, release: string, fuse: FuseUse | undefi
 	const { paths } = await findImage(context, release);
 	const { image, mountPoint } = paths;
 	const { kind } = await mounterFor(context, { fuse });
-	await assertMountPoint(paths);
-	const status = await statTarget(mountPoint, image);
+	const status = await checkTarget(paths);
 	assertNotStale(paths, status);
 	const outcome = { release, image, target: mountPoint };
 	if (status.state === "mounted") return { ...outcome, already: true, plan: [`nothing: ${mountPoint} is mounted`] };
-	const free = status.state === "absent" || (status.state === "unmounted" && (await isEmptyDirectory(mountPoint)));
-	if (!free) {
-		const why = status.state === "unmounted" ? "it is not an empty directory" : "something else is mounted there";
-		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `cannot mount ${image} on ${mountPoint}: ${why}`);
-	}
 	const make = status.state === "absent" ? [`make ${mountPoint}`] : [];
 	return {
 		...outcome,
 		already: false,
 		plan: [...make, `mount ${image} on ${mountPoint}${kind === "fuse" ? " by FUSE" : ""}`],
 	};
+}
+
+/** Throws ERR_KSQUASH_OCCUPIED where something of another's is in the way. */
+export async function checkTarget(paths: ReleasePaths): Promise<TargetStatus> {
+	const { image, mountPoint } = paths;
+	await assertMountPoint(paths);
+	const status = await statTarget(mountPoint, image);
+	const { state } = status;
+	const ours = state === "absent" || state === "mounted" || state === "stale";
+	if (ours || (state === "unmounted" && (await isEmptyDirectory(mountPoint)))) return status;
+	const why = state === "unmounted" ? "it is not an empty directory" : "something else is mounted there";
+	throw new KsquashError("ERR_KSQUASH_OCCUPIED", `cannot mount ${image} on ${mountPoint}: ${why}`);
 }
 
 /** Throws ERR_KSQUASH_NO_RELEASE, or ERR_KSQUASH_IMAGE for a file that cannot be mounted. */

@@ -46,14 +46,20 @@ export async function select(release: string, options: SelectOptions = {}): Prom
 	const work = async (): Promise<SelectResult> => {
 		const result = await planSelection(context, release, options);
 		const { link, target } = result;
-		if (result.moved) await context.step("select", `${link} → ${target}`, async () => await swapSymlink(link, target));
+		const move = async (): Promise<void> => await swapSymlink(link, target);
+		if (result.moved) await context.step("select", `${link} → ${target}`, move, { lasts: true });
 		return result;
 	};
 	return await withLock(context, LINK_KEY, work, { waitMs: LOCK_WAIT_MS });
 }
 
-/** Whether the link is to be moved (`moved`), and what it will say. */
-async function planSelection(context: Context, release: string, options: SelectOptions): Promise<SelectResult> {
+/** Whether the link is to be moved (`moved`), and what it will say. `coming`: the build directory will be there by then. */
+export async function planSelection(
+	context: Context,
+	release: string,
+	options: SelectOptions,
+	{ coming = false }: { coming?: boolean } = {},
+): Promise<SelectResult> {
 	const { layout } = context;
 	if (options.variant !== undefined) assertRelease(options.variant, text`from ${option("variant")}`);
 	const target = buildName(release, options.variant);
@@ -64,7 +70,7 @@ async function planSelection(context: Context, release: string, options: SelectO
 		if (options.onlyOwn) return { ...result, left };
 		throw new KsquashError("ERR_KSQUASH_OCCUPIED", `${left}: it stays`, { path: layout.link });
 	}
-	await assertBuild(context, release, options.variant);
+	if (!coming) await assertBuild(context, release, options.variant);
 	const now = await readLinkIfExists(layout.link);
 	if (now === target) return result;
 	if (options.onlyOwn && now !== undefined && !(await isOwnLink(layout, now))) {

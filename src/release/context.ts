@@ -10,13 +10,14 @@ import { KsquashError } from "../errors.ts";
 import { type Layout, openLayout } from "../layout.ts";
 import { addonProblem, type Probe, probe } from "../native/verbs.ts";
 import { assertArguments, assertOptions } from "../options/check.ts";
+import type { StepName } from "../options/progress.ts";
 import type { Options } from "../options/types.ts";
 import type { Verb } from "../options/verbs.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { attempt, failure } from "../system/failure.ts";
 import { inWords, type Text, type Words, wordsOf } from "../text.ts";
 
-export type { ProgressEvent } from "../options/progress.ts";
+export type { ProgressEvent, StepName } from "../options/progress.ts";
 
 /** What every verb takes. */
 export type CommonOptions = Options<"status">;
@@ -37,7 +38,14 @@ export interface Context {
 	/** Those words. */
 	words: Words;
 	/** Runs one step of the operation: reported, and named in the error that it ends with. */
-	step<T>(step: string, label: string, work: (tick: Tick) => Promise<T>, result?: (value: T) => string): Promise<T>;
+	step<T>(step: StepName, label: string, work: (tick: Tick) => Promise<T>, about?: AboutStep<T>): Promise<T>;
+}
+
+export interface AboutStep<T> {
+	/** Something stays when the work is interrupted in or after it; all else is undone. */
+	lasts?: boolean;
+	/** What came of it, for progress. */
+	result?: (value: T) => string;
 }
 
 /** Throws ERR_KSQUASH_USAGE for options, or arguments before them, that the verb does not take. */
@@ -64,15 +72,16 @@ export async function openContext(
 		warn: (message) => options.onWarning?.(say(message)),
 		say,
 		words,
-		async step(step, label, work, result) {
+		async step(step, label, work, { lasts = false, result } = {}) {
 			options.signal?.throwIfAborted();
-			report({ step, label, state: "start" });
+			const event = { step, label, lasts };
+			report({ ...event, state: "start" });
 			try {
-				const value = await work((amount) => report({ step, label, state: "running", ...amount }));
-				report({ step, label, state: "done", ...(result ? { result: result(value) } : {}) });
+				const value = await work((amount) => report({ ...event, state: "running", ...amount }));
+				report({ ...event, state: "done", ...(result ? { result: result(value) } : {}) });
 				return value;
 			} catch (error) {
-				report({ step, label, state: "failed" });
+				report({ ...event, state: "failed" });
 				throw named(failure(error, `do the step "${step}" (${label})`), step);
 			}
 		},

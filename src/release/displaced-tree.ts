@@ -69,7 +69,7 @@ export async function removeProved(
 				signal: context.signal,
 				onProgress: ({ entries }) => tick({ done: entries, unit: "entries" }),
 			}),
-		({ removed }) => `${removed} entries`,
+		{ lasts: true, result: ({ removed }) => `${removed} entries` },
 	);
 	if (result.keptCount > 0) {
 		context.warn(`${result.keptCount} entries changed after the proof or are not in the image; they stay in ${path}`);
@@ -135,7 +135,7 @@ export async function hasDisplacedTree({ displacedTree, partialTree }: ReleasePa
 	return (await Promise.all(free)).includes(false);
 }
 
-async function isAbsentOrEmpty(path: string): Promise<boolean> {
+export async function isAbsentOrEmpty(path: string): Promise<boolean> {
 	return (await lstatIfExists(path)) === undefined || (await isEmptyDirectory(path));
 }
 

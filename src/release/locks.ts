@@ -13,6 +13,7 @@ import { attempt, failure, isSystemError } from "../system/failure.ts";
 import { fileId, lstatIfExists, makeDirectory, readIfExists } from "../system/files.ts";
 import { leftovers } from "./catalog.ts";
 import type { Context } from "./context.ts";
+import type { Step } from "./plan.ts";
 
 export interface LockOptions {
 	/** How long another's work is waited for; 0 when absent. */
@@ -52,6 +53,15 @@ async function tellWhatStays(context: Context, key: string): Promise<void> {
 	for (const { path } of left.filter((one) => one.key === key)) {
 		context.warn(`${path} stays: it could not be removed; the next run will`);
 	}
+}
+
+/** Comes before the own locks are taken: what they protect is left out. */
+export async function leftoverStep(context: Context): Promise<Step> {
+	const say: string[] = [];
+	for (const { path, key } of context.dryRun ? await leftovers(context.layout) : []) {
+		if (!(await isLocked(context.layout, key))) say.push(`remove ${path}, which an interrupted run left`);
+	}
+	return { name: "remove", say, lasts: false, run: async () => await removeLeftovers(context) };
 }
 
 /** Temporary files whose writer is gone: its lock is free. Called before the own locks are taken. */

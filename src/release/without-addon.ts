@@ -28,16 +28,21 @@ export async function mountWithoutAddon(
 	const paths = releasePaths(context.layout, release);
 	const { image, mountPoint } = paths;
 	const helper = helperAlone(context);
-	return await context.step("mount", `${image} on ${mountPoint}`, async () => {
-		const made = await ensureMountPoint(paths);
-		try {
-			const { mountId: _, file: __, ...done } = await helper.mount(image, mountPoint);
-			return { release, image, target: mountPoint, ...done };
-		} catch (error) {
-			if (made) await removeEmptyDirectory(mountPoint).catch(() => false);
-			throw error;
-		}
-	});
+	return await context.step(
+		"mount",
+		`${image} on ${mountPoint}`,
+		async () => {
+			const made = await ensureMountPoint(paths);
+			try {
+				const { mountId: _, file: __, ...done } = await helper.mount(image, mountPoint);
+				return { release, image, target: mountPoint, ...done };
+			} catch (error) {
+				if (made) await removeEmptyDirectory(mountPoint).catch(() => false);
+				throw error;
+			}
+		},
+		{ lasts: true },
+	);
 }
 
 export async function umountWithoutAddon(
@@ -46,10 +51,15 @@ export async function umountWithoutAddon(
 ): Promise<{ release: string; target: string; already: boolean; stillHeld: boolean }> {
 	const { mountPoint } = releasePaths(context.layout, release);
 	const helper = helperAlone(context);
-	return await context.step("umount", mountPoint, async () => {
-		const { stillHeld, already } = await helper.umount(mountPoint);
-		return { release, target: mountPoint, already, stillHeld };
-	});
+	return await context.step(
+		"umount",
+		mountPoint,
+		async () => {
+			const { stillHeld, already } = await helper.umount(mountPoint);
+			return { release, target: mountPoint, already, stillHeld };
+		},
+		{ lasts: true },
+	);
 }
 
 /** By their files' names only: nothing reads their superblocks. */

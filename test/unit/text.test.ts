@@ -105,7 +105,7 @@ describe("errors", () => {
 });
 
 describe("progress", () => {
-	const event = { step: "pack", label: "a tree" } as const;
+	const event = { step: "pack", lasts: false, label: "a tree" } as const;
 
 	it("is plain lines where there is no terminal", () => {
 		const out = screen();

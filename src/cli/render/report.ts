@@ -4,24 +4,26 @@
  * Owns: these sentences and tables. Leaves to others: JSON (the results themselves, unchanged).
  */
 
-import type { ConfigureResult } from "../../operations/configure/index.ts";
+import type { ConfigurePlan, ConfigureResult } from "../../operations/configure/index.ts";
 import type { Diagnosis } from "../../operations/doctor/index.ts";
-import type { InstallResult } from "../../operations/install.ts";
+import type { InstallPlan, InstallResult } from "../../operations/install.ts";
 import type { MountOutcome } from "../../operations/mount.ts";
-import type { PackResult } from "../../operations/pack/index.ts";
-import type { RemoveResult } from "../../operations/remove/index.ts";
+import type { PackPlan, PackResult } from "../../operations/pack/index.ts";
+import type { RemovePlan, RemoveResult } from "../../operations/remove/index.ts";
 import type { SelectResult } from "../../operations/select.ts";
 import type { ReleaseStatus, Status } from "../../operations/status.ts";
-import type { UmountOutcome } from "../../operations/umount.ts";
+import type { UmountOutcome, UmountPlan } from "../../operations/umount.ts";
 import type { VerifyResult } from "../../operations/verify.ts";
 import { count, plural, size, table } from "./text.ts";
 
-function planned(plan: readonly string[]): string[] {
-	return ["would:", ...plan.map((line) => `  ${line}`)];
+function planned(plan: readonly string[], unchecked: readonly string[] = []): string[] {
+	const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+	const open = unchecked.length > 0 ? ["could not check:", ...indented(unchecked)] : [];
+	return ["would:", ...indented(plan), ...open];
 }
 
-export function packReport(result: PackResult): string[] {
-	if (result.plan) return planned(result.plan);
+export function packReport(result: PackResult | PackPlan): string[] {
+	if (result.state === "planned") return planned(result.plan, result.unchecked);
 	const { release, image, imageBytes, bytes, entries, already, source, kept } = result;
 	const share =
 		bytes > 0 ? ` (${Math.round((imageBytes / bytes) * 100)} % of ${size(bytes)} in ${count(entries)} entries)` : "";
@@ -38,8 +40,9 @@ export function mountReport({ release, target, device, fuse, already, plan }: Mo
 	return [`${release}: ${already ? "is mounted already" : "mounted"} on ${target} (${by})`];
 }
 
-export function umountReport({ release, target, already, plan }: UmountOutcome): string[] {
-	if (plan) return planned(plan);
+export function umountReport(result: UmountOutcome | UmountPlan): string[] {
+	if (result.state === "planned") return planned(result.plan, result.unchecked);
+	const { release, target, already } = result;
 	return [`${release}: ${already ? "was not mounted" : "unmounted"}: ${target}`];
 }
 
@@ -47,8 +50,8 @@ export function verifyReport({ release, checked }: VerifyResult): string[] {
 	return [`${release}: good`, ...checked.map((line) => `  ${line}`)];
 }
 
-export function configureReport(result: ConfigureResult): string[] {
-	if (result.plan) return planned(result.plan);
+export function configureReport(result: ConfigureResult | ConfigurePlan): string[] {
+	if (result.state === "planned") return planned(result.plan, result.unchecked);
 	const { release, buildDir, already, base, scrubbed, missed } = result;
 	const lines = [`${release}: ${already ? "is configured already" : "configured"}: ${buildDir}`, `  ${base}`];
 	for (const why of new Set(scrubbed.map((entry) => entry.why))) {
@@ -65,8 +68,8 @@ export function selectReport({ link, target, moved, left, plan }: SelectResult):
 	return [`${link} ${moved ? "now points" : "points"} to ${target}`];
 }
 
-export function installReport(result: InstallResult, command: (words: string) => string): string[] {
-	if (result.plan) return planned(result.plan);
+export function installReport(result: InstallResult | InstallPlan, command: (words: string) => string): string[] {
+	if (result.state === "planned") return planned(result.plan, result.unchecked);
 	const { mount, boot, fstabLine, release, configure } = result;
 	const after =
 		mount === undefined
@@ -88,8 +91,9 @@ export function installReport(result: InstallResult, command: (words: string) =>
 	];
 }
 
-export function removeReport({ release, removed, kept, stays, link, plan }: RemoveResult): string[] {
-	if (plan) return planned(plan);
+export function removeReport(result: RemoveResult | RemovePlan): string[] {
+	if (result.state === "planned") return planned(result.plan, result.unchecked);
+	const { release, removed, kept, stays, link } = result;
 	const lines = [`${release}: removed`, ...removed.map((path) => `  ${path}`)];
 	if (kept !== undefined) lines.push(`its configs and keys are safe in ${kept}`);
 	if (link !== undefined) lines.push(`the linux link now points to ${link}`);

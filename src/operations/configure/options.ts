@@ -10,13 +10,14 @@ import { readConfigFile } from "../../kconfig/read.ts";
 import type { Options } from "../../options/types.ts";
 import { allFragments, findingsOf, namedBase, refuseLost } from "../../release/config-inputs.ts";
 import type { Context } from "../../release/context.ts";
+import type { DoneResult, PlannedResult } from "../../release/plan.ts";
 import { assertRelease } from "../../system/names.ts";
 import { option, text } from "../../text.ts";
 
 /** Fragments are merged after those of /etc/kernel/config.d and of the settings. */
 export type ConfigureOptions = Options<"configure">;
 
-export interface ConfigureResult {
+export interface ConfigureResult extends DoneResult {
 	release: string;
 	buildDir: string;
 	/** Nothing had changed: no make was run. */
@@ -27,7 +28,16 @@ export interface ConfigureResult {
 	scrubbed: { symbol: string; why: string }[];
 	/** What was asked for and is not in the final config, each with its reason: one sentence. */
 	missed: string[];
-	plan?: string[];
+}
+
+/** With dryRun. */
+export interface ConfigurePlan extends PlannedResult {
+	release: string;
+	buildDir: string;
+	/** Nothing has changed: no make would be run. */
+	already: boolean;
+	/** Which base, and why; one sentence. */
+	base: string;
 }
 
 /**

@@ -7,7 +7,7 @@
 
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { checkDirectory, ownerOf } from "../../build/directory.ts";
+import { checkDirectory, type Found, ownerOf } from "../../build/directory.ts";
 import { assertAncestors, assertCanActAs, findOwner, type Owner } from "../../build/ownership.ts";
 import { assertBuildablePath } from "../../build/paths.ts";
 import { KsquashError } from "../../errors.ts";
@@ -25,6 +25,8 @@ export interface Place {
 	/** With --build-dir: a link to it stands in the usual place, so that it can be found. */
 	link?: string;
 	owner: Owner;
+	/** What stands there. */
+	found: Found;
 }
 
 /**
@@ -35,8 +37,9 @@ export async function findPlace(context: Context, release: string, options: Conf
 	const place = await locate(context, release, options);
 	const owner = await chooseOwner(context, place.path, options);
 	if (options.owner === undefined) await assertOwnDirectory(place.path, owner);
-	await checkDirectory({ path: place.path, source: releasePaths(context.layout, release).mountPoint, release, owner });
-	return { ...place, owner };
+	const source = releasePaths(context.layout, release).mountPoint;
+	const found = await checkDirectory({ path: place.path, source, release, owner });
+	return { ...place, owner, found };
 }
 
 /** As far as it can be said before the release is known. */
@@ -55,7 +58,7 @@ async function locate(
 	{ layout }: Context,
 	release: string,
 	{ variant, buildDir }: ConfigureOptions,
-): Promise<Omit<Place, "owner">> {
+): Promise<Omit<Place, "owner" | "found">> {
 	const usual = join(layout.sourceDir, buildName(release, variant));
 	const target = await readLinkIfExists(usual);
 	if (buildDir === undefined) {

@@ -11,7 +11,7 @@ import { lstat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type BuiltTree, surveyBuiltTree } from "../../build/built-tree.ts";
 import { CONFIG_BACKUP } from "../../build/config-backup.ts";
-import { prepareDirectory } from "../../build/directory.ts";
+import { checkDirectory, prepareDirectory } from "../../build/directory.ts";
 import { makeOwned, readOwned, writeOwned } from "../../build/files.ts";
 import { findOwner, type Owner } from "../../build/ownership.ts";
 import { KsquashError } from "../../errors.ts";
@@ -21,6 +21,7 @@ import type { Options } from "../../options/types.ts";
 import { defaultOwner, followLink } from "../../release/builds.ts";
 import type { Context } from "../../release/context.ts";
 import { withLock } from "../../release/locks.ts";
+import type { Step } from "../../release/plan.ts";
 import { type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
 import { attempt } from "../../system/failure.ts";
 import { lstatIfExists, readLinkIfExists } from "../../system/files.ts";
@@ -42,8 +43,53 @@ type TreeSource = Pick<Extract<Source, { kind: "tree" }>, "tree" | "fate">;
 /** What mksquashfs's list of excluded files can say: no blank, quote, backslash, wildcard or comment sign. */
 const PLAIN = /^[\w.+,=@%~-][\w.+,=@%~/-]*$/;
 
-/** Looks only. Throws ERR_KSQUASH_TREE_UNSUITABLE for a name that cannot be left out. */
-export async function surveyAdoption(tree: KernelTree): Promise<Adoption> {
+/** Looks only, at the tree and at where its files of value are to go: what would stop the copying is said here. */
+export async function planAdoption(
+	context: Context,
+	source: TreeSource,
+	paths: ReleasePaths,
+	options: AdoptOptions,
+): Promise<Adoption & { step: Step }> {
+	const adoption = await surveyAdoption(source.tree);
+	const { valuable, generated, strange } = adoption;
+	const owner = await ownerFor(context, options);
+	const path = await buildDirectory(context, paths, options);
+	if (valuable.length > 0) await checkCopies(source, paths, adoption, { path, owner });
+	const named = (files: readonly NativePath[]): string => files.map(escapeNative).join(", ");
+	if (strange.length > 0) {
+		const what = "neither source nor known as generated, so left out of the image and never removed";
+		context.warn(`${what}: ${named(strange)}`);
+	}
+	const say = [
+		...(valuable.length > 0 ? [`copy ${named(valuable)} to ${path}`] : []),
+		...(generated.length > 0 ? [`leave out ${generated.length} generated files and directories`] : []),
+		...(strange.length > 0 ? [`leave out and keep what is neither source nor generated: ${named(strange)}`] : []),
+	];
+	const run = async (): Promise<void> => await saveAdoption(context, source, paths, adoption, options);
+	return { ...adoption, step: { name: "adopt", say, lasts: true, run } };
+}
+
+interface Copies {
+	files: Map<string, Buffer>;
+	/** Names that are not in the build directory yet. */
+	missing: string[];
+}
+
+/** Throws for what cannot be read, or could not be copied to the build directory. */
+async function checkCopies(
+	{ tree, fate }: TreeSource,
+	{ release, mountPoint }: ReleasePaths,
+	adoption: Adoption,
+	{ path, owner }: { path: string; owner: Owner },
+): Promise<Copies> {
+	const files = await readValuable(tree, adoption, owner);
+	const missing = await missingCopies(path, files, { owner, stays: fate === "keep" });
+	await checkDirectory({ path, source: mountPoint, release, owner });
+	return { files, missing };
+}
+
+/** Throws ERR_KSQUASH_TREE_UNSUITABLE for a name that cannot be left out. */
+async function surveyAdoption(tree: KernelTree): Promise<Adoption> {
 	const found = await attempt(`look through ${tree.path}`, surveyBuiltTree(tree.path, VERSION_CONTROL));
 	const leftOut = [...found.generated, ...found.valuable, ...found.strange].map((path) => {
 		if (typeof path === "string" && PLAIN.test(path)) return path;
@@ -56,9 +102,9 @@ export async function surveyAdoption(tree: KernelTree): Promise<Adoption> {
 }
 
 /** Copies what is of value to the build directory; all of it is on the disk on return. */
-export async function saveAdoption(
+async function saveAdoption(
 	context: Context,
-	{ tree, fate }: TreeSource,
+	source: TreeSource,
 	paths: ReleasePaths,
 	adoption: Adoption,
 	options: AdoptOptions,
@@ -66,15 +112,15 @@ export async function saveAdoption(
 	if (adoption.valuable.length === 0) return;
 	const owner = await ownerFor(context, options);
 	const path = await buildDirectory(context, paths, options);
-	const stays = fate === "keep";
+	const copyMissing = async (): Promise<void> => {
+		const { files, missing } = await checkCopies(source, paths, adoption, { path, owner });
+		await prepareDirectory({ path, source: paths.mountPoint, release: paths.release, owner, root: paths.root });
+		for (const name of missing) await copy(path, name, files.get(name) as Buffer, owner);
+		for (const [name, bytes] of files) adoption.saved.set(name, hash(bytes));
+	};
 	await withLock(context, buildKey(buildName(paths.release, options.variant)), async () => {
-		await context.step("adopt", `copy ${adoption.valuable.join(", ")} to ${path}`, async () => {
-			const files = await readValuable(tree, adoption, owner);
-			const missing = await missingCopies(path, files, { owner, stays });
-			await prepareDirectory({ path, source: paths.mountPoint, release: paths.release, owner, root: paths.root });
-			for (const name of missing) await copy(path, name, files.get(name) as Buffer, owner);
-			for (const [name, bytes] of files) adoption.saved.set(name, hash(bytes));
-		});
+		const label = `copy ${adoption.valuable.join(", ")} to ${path}`;
+		await context.step("adopt", label, copyMissing, { lasts: true });
 	});
 }
 
@@ -170,24 +216,4 @@ async function copy(path: string, name: string, bytes: Buffer, owner: Owner): Pr
 
 function hash(bytes: Buffer): string {
 	return createHash("sha256").update(bytes).digest("hex");
-}
-
-/** For a dry run: what would be done, or the error that it would end with. */
-export async function adoptionSteps(
-	context: Context,
-	{ tree, fate }: TreeSource,
-	paths: ReleasePaths,
-	options: AdoptOptions,
-): Promise<string[]> {
-	const adoption = await surveyAdoption(tree);
-	const { valuable, generated, strange } = adoption;
-	const owner = await ownerFor(context, options);
-	const path = await buildDirectory(context, paths, options);
-	await missingCopies(path, await readValuable(tree, adoption, owner), { owner, stays: fate === "keep" });
-	const named = (files: readonly NativePath[]): string => files.map(escapeNative).join(", ");
-	return [
-		...(valuable.length > 0 ? [`copy ${named(valuable)} to ${path}`] : []),
-		...(generated.length > 0 ? [`leave out ${generated.length} generated files and directories`] : []),
-		...(strange.length > 0 ? [`leave out and keep what is neither source nor generated: ${named(strange)}`] : []),
-	];
 }

@@ -8,18 +8,19 @@ import { KsquashError } from "../../errors.ts";
 import type { ImageFormat, ImageTools } from "../../image/format.ts";
 import type { Origin } from "../../image/manifest.ts";
 import type { Proof } from "../../image/proof.ts";
-import { type ReleasePaths, releasePaths } from "../../layout.ts";
+import { type Layout, type ReleasePaths, releasePaths } from "../../layout.ts";
 import { type Entry, findEntry } from "../../release/catalog.ts";
 import type { Context } from "../../release/context.ts";
+import type { DoneResult, Handover, Plan, PlannedResult, Step, Work } from "../../release/plan.ts";
 import type { Patch } from "../../source/patch.ts";
 import { option, text } from "../../text.ts";
 import { makeManifest, restoreManifest } from "./manifest.ts";
 import type { PackOptions, ResolvedOptions } from "./options.ts";
 import { publish, publishManifest } from "./publish.ts";
 import type { Trust } from "./trust.ts";
-import type { WrittenImage } from "./write.ts";
+import type { Writing, WrittenImage } from "./write.ts";
 
-export interface PackResult {
+export interface PackResult extends DoneResult {
 	release: string;
 	image: string;
 	mountPoint: string;
@@ -34,8 +35,57 @@ export interface PackResult {
 	entries: number;
 	/** Of the source's files. */
 	bytes: number;
-	/** With dryRun: what would be done. */
-	plan?: string[];
+}
+
+/** With dryRun. */
+export interface PackPlan extends PlannedResult {
+	/** Absent where only the patched source tells it, as the paths that follow from it. */
+	release?: string;
+	image?: string;
+	mountPoint?: string;
+	/** The release has an image already, that will be compared with the source; none will be written. */
+	already: boolean;
+}
+
+export type Known = Omit<PackPlan, keyof PlannedResult>;
+export type Done = Omit<PackResult, "state">;
+
+/** What the steps make of the source. */
+export interface Outcome extends Pick<PackResult, "already" | "source" | "kept"> {
+	/** undefined: not known yet. */
+	release: string | undefined;
+	unchecked: string[];
+}
+
+export function newOutcome(release: string | undefined): Outcome {
+	return { release, already: false, source: "kept", kept: [], unchecked: [] };
+}
+
+/** What writes an image, and where it will lie: of a patched source only the patched Makefile may tell. */
+export function writingOf(
+	job: PackContext,
+	temporary: string,
+	release: string | undefined,
+	about: Pick<Writing, "release" | "leftOut" | "total">,
+): Writing {
+	const { format, tools, resolved, mountable, trust, context, patches } = job;
+	const unknown = `${context.layout.sourceDir}/linux-REL.sqfs, REL being what the ${patches.length > 0 ? "patched " : ""}Makefile says`;
+	const target = release === undefined ? unknown : releasePaths(context.layout, release).image;
+	return { format, tools, mountable, trust, temporary, options: resolved, preset: resolved.preset, target, ...about };
+}
+
+/** A plan whose result is what the steps have made of `outcome`. */
+export function packPlan(
+	{ layout }: Context,
+	steps: readonly Work[],
+	outcome: Outcome,
+	nothing = "",
+): Plan<Known, Done> {
+	const { release, already, unchecked } = outcome;
+	const { image, mountPoint } = release === undefined ? {} : releasePaths(layout, release);
+	const about = image === undefined || mountPoint === undefined ? {} : { image, mountPoint };
+	const known = { ...(release === undefined ? {} : { release }), ...about, already };
+	return { known, steps, nothing, unchecked, done: async () => await packDone(layout, outcome) };
 }
 
 export interface PackContext {
@@ -51,42 +101,40 @@ export interface PackContext {
 	problem: KsquashError | undefined;
 }
 
-export async function publishImage(
+export function publishStep(
 	job: PackContext,
 	paths: ReleasePaths,
-	written: WrittenImage,
+	image: Handover<WrittenImage>,
 	origin: Origin,
-): Promise<void> {
+): Step {
 	const { context, resolved, options } = job;
-	await context.step("publish", `put the image to ${paths.image}`, async () => {
+	const run = async (): Promise<void> => {
+		const written = image.get();
 		const manifest = await makeManifest(written, origin, resolved.preset, context.signal);
 		await publish(paths, written.temporary, { manifest, list: written.proof }, options.replace ?? false);
-	});
+	};
+	const say = [`name it ${paths.image}, with ${paths.manifest} and ${paths.list}`];
+	return { name: "publish", say, lasts: true, label: `put the image to ${paths.image}`, run };
 }
 
-/** An image that was there already, and was proved equal to the source: what is said of it, and the manifest that it lost. */
-export async function keepEntry(
+/** An image that was there already, and is proved equal to the source: what is said of it, and the manifest that it lost. */
+export function keepSteps(
 	job: PackContext,
 	entry: Entry,
-	proof: Proof,
-	origin: Origin,
+	proof: Handover<Proof>,
+	origin: () => Origin,
 	leftOut: number | undefined = undefined,
-): Promise<void> {
+): Step[] {
 	warnOfOtherWishes(job, entry);
 	const { paths, info, manifestProblem, manifestForeign } = entry;
-	if (info === undefined || manifestProblem === undefined || manifestForeign) return;
-	const { context } = job;
-	await context.step(
-		"publish",
-		`write the manifest of ${paths.image}, which has none (${manifestProblem})`,
-		async () => {
-			await publishManifest(
-				paths,
-				await restoreManifest(entry.release, paths.image, { info, proof, origin, leftOut }, context.signal),
-				proof,
-			);
-		},
-	);
+	if (info === undefined || manifestProblem === undefined || manifestForeign) return [];
+	const { signal } = job.context;
+	const run = async (): Promise<void> => {
+		const facts = { info, proof: proof.get(), origin: origin(), leftOut };
+		await publishManifest(paths, await restoreManifest(entry.release, paths.image, facts, signal), proof.get());
+	};
+	const label = `write the manifest of ${paths.image}, which has none (${manifestProblem})`;
+	return [{ name: "publish", say: [`write ${paths.manifest} and ${paths.list}`], lasts: true, label, run }];
 }
 
 export function assertGood(entry: Entry): void {
@@ -146,18 +194,15 @@ export function otherContent(error: unknown, entry: Entry, from: string): unknow
 	});
 }
 
-export async function packResult(
-	context: Context,
-	release: string,
-	outcome: Pick<PackResult, "already" | "source" | "kept">,
-): Promise<PackResult> {
-	const paths = releasePaths(context.layout, release);
-	const entry = await findEntry(context.layout, release);
+async function packDone(layout: Layout, { release, already, source, kept }: Outcome): Promise<Done> {
+	if (release === undefined) throw new KsquashError("ERR_KSQUASH_INTERNAL", "a pack without a release");
+	const { image, mountPoint } = releasePaths(layout, release);
+	const entry = await findEntry(layout, release);
 	return {
 		release,
-		image: paths.image,
-		mountPoint: paths.mountPoint,
-		...outcome,
+		image,
+		mountPoint,
+		...{ already, source, kept },
 		imageBytes: entry?.info?.fileSize ?? 0,
 		entries: entry?.manifest?.content.entries ?? 0,
 		bytes: entry?.manifest?.content.bytes ?? 0,

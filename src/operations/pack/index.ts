@@ -2,7 +2,7 @@
  * pack: a tree or tarball becomes an image that is proved equal to it; then, where that is wanted, the source goes.
  *
  * Owns: the choice between the ways, the locks, and leftovers of dead runs.
- * Leaves to others: the ways (tree.ts, tarball.ts) and the plan of a dry run (plan.ts).
+ * Leaves to others: the ways (tree.ts, tarball.ts, patched.ts).
  */
 
 import { KsquashError } from "../../errors.ts";
@@ -14,21 +14,31 @@ import { missingProgram, which } from "../../process/run.ts";
 import { findEntry } from "../../release/catalog.ts";
 import { type Context, openContext } from "../../release/context.ts";
 import { decompressorProblem } from "../../release/decompressors.ts";
-import { finishReplacement, hasDisplacedTree } from "../../release/displaced-tree.ts";
-import { removeLeftovers, withLock } from "../../release/locks.ts";
+import { hasDisplacedTree } from "../../release/displaced-tree.ts";
+import { leftoverStep, withLock } from "../../release/locks.ts";
+import { type Dry, describePlan, execute, type Plan, perform, type Real, runSteps } from "../../release/plan.ts";
 import { readPatches } from "../../source/patch.ts";
 import { option, text } from "../../text.ts";
-import { assertGood, type PackContext, type PackResult, packResult, warnOfOtherWishes } from "./context.ts";
+import {
+	assertGood,
+	type Done,
+	type Known,
+	newOutcome,
+	type PackContext,
+	type PackPlan,
+	type PackResult,
+	packPlan,
+	warnOfOtherWishes,
+} from "./context.ts";
+import { planLeft } from "./left.ts";
 import { type PackOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
-import { assertPatchable, packPatchedTree } from "./patched.ts";
-import { plan } from "./plan.ts";
-import { settlePair } from "./publish.ts";
-import { openSource } from "./source.ts";
-import { packTarball } from "./tarball.ts";
-import { packTree } from "./tree.ts";
+import { assertPatchable, planPatchedTree } from "./patched.ts";
+import { openSource, type Source } from "./source.ts";
+import { planTarball } from "./tarball.ts";
+import { planTree } from "./tree.ts";
 import { resolveTrust } from "./trust.ts";
 
-export type { PackResult } from "./context.ts";
+export type { PackPlan, PackResult } from "./context.ts";
 export type { PackOptions } from "./options.ts";
 
 /**
@@ -37,9 +47,36 @@ export type { PackOptions } from "./options.ts";
  * The source is removed only when the image is proved equal to it, and only a tree that stands where its mount point
  * will be (`replaceSource` extends that to other sources). Throws KsquashError; nothing half done stays.
  */
-export async function pack(source: string, options: PackOptions = {}): Promise<PackResult> {
+export async function pack(source: string, options?: Real<PackOptions>): Promise<PackResult>;
+export async function pack(source: string, options: Dry<PackOptions>): Promise<PackPlan>;
+export async function pack(source: string, options?: PackOptions): Promise<PackResult | PackPlan>;
+export async function pack(source: string, options: PackOptions = {}): Promise<PackResult | PackPlan> {
 	const context = await openContext("pack", options, { source });
 	const opened = await openSource(context.layout, source, options);
+	const job = await openJob(context, opened, options);
+	if (opened.kind === "packed") return (await completePacked(job, opened.release)) ?? (await pack(source, options));
+	const before = [await leftoverStep(context)];
+	if (opened.kind === "tarball") {
+		const { id, path: what } = opened.tarball;
+		const within = async (work: () => Promise<PackResult>): Promise<PackResult> => {
+			return await withLock(context, tarballKey(id), work, { what });
+		};
+		return await perform(context, { before, plan: async () => await planTarball(job, opened), within });
+	}
+	const { tree, release } = opened;
+	const patched = job.patches.length > 0;
+	const within = async (work: () => Promise<PackResult>): Promise<PackResult> => {
+		if (patched) return await withLock(context, tarballKey(tree.id), work, { what: tree.path });
+		return await withLock(context, releasePaths(context.layout, release).name, work);
+	};
+	const plan = async (): Promise<Plan<Known, Done>> => {
+		return patched ? await planPatchedTree(job, opened) : await planTree(job, opened);
+	};
+	return await perform(context, { before, plan, within });
+}
+
+/** All that can be said before a lock is taken. */
+async function openJob(context: Context, opened: Source, options: PackOptions): Promise<PackContext> {
 	assertPatchable(context.layout, opened, options);
 	const patches = await readPatches(options.patches ?? [], context.signal);
 	if (patches.length > 0 && which("patch") === undefined) throw missingProgram("patch");
@@ -48,25 +85,12 @@ export async function pack(source: string, options: PackOptions = {}): Promise<P
 	const resolved = resolveOptions(context, format, tools, options);
 	const problem = await whyNotMountable(context, resolved, tools, options);
 	const trust = await resolveTrust(opened.kind === "tarball" ? "tarball" : "tree", options);
-	const job = { context, format, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
 	if (opened.kind === "packed") {
 		// What a replacing that broke off has set aside is what it packed: the same command goes on from there.
 		const begun = options.replace && (await hasDisplacedTree(releasePaths(context.layout, opened.release)));
 		assertNothingAsked(opened.release, begun ? { ...options, replace: false } : options);
 	}
-	if (context.dryRun) return await plan(job, opened, source);
-	await removeLeftovers(context);
-	if (opened.kind === "packed") {
-		// Without an image the tree is back in its place: it is packed like any other.
-		return (await completePacked(job, opened.release)) ?? (await pack(source, options));
-	}
-	if (opened.kind === "tree") {
-		if (patches.length > 0) return await packPatchedTree(job, opened);
-		const key = releasePaths(context.layout, opened.release).name;
-		return await withLock(context, key, async () => await packTree(job, opened));
-	}
-	const { id, path: what } = opened.tarball;
-	return await withLock(context, tarballKey(id), async () => await packTarball(job, opened), { what });
+	return { context, format, tools, resolved, options, trust, patches, mountable: problem === undefined, problem };
 }
 
 /** Throws where the image is for this machine and its kernel lacks the compressor; otherwise that only rules a mount out. */
@@ -82,22 +106,40 @@ async function whyNotMountable(
 }
 
 /** What an interrupted run left is completed; undefined when its tree is back in its place, without an image. */
-async function completePacked(job: PackContext, release: string): Promise<PackResult | undefined> {
+async function completePacked(job: PackContext, release: string): Promise<PackResult | PackPlan | undefined> {
 	const { context } = job;
 	const paths = releasePaths(context.layout, release);
+	const before = await leftoverStep(context);
+	const outcome = newOutcome(release);
+	if (context.dryRun) {
+		const { step, restores, unchecked } = await planLeft(context, paths);
+		const after = restores ? ["what is packed then: that tree is looked at when it is back in its place"] : [];
+		outcome.unchecked.push(...unchecked, ...after);
+		outcome.already = !restores;
+		if (!restores) await checkPacked(job, release);
+		return describePlan(packPlan(context, [before, step], outcome, "nothing: it is packed already"));
+	}
+	await runSteps(context, [before]);
 	return await withLock(context, paths.name, async () => {
-		await settlePair(paths, context.signal);
-		const replaced = await finishReplacement(context, paths);
-		const entry = await findEntry(context.layout, release);
-		if (entry === undefined) return undefined;
-		assertGood(entry);
-		warnOfOtherWishes(job, entry);
-		const kept = replaced?.kept ?? [];
+		const { step, replaced } = await planLeft(context, paths);
+		await runSteps(context, [step]);
+		if (replaced()?.restored || !(await checkPacked(job, release))) return undefined;
+		const kept = replaced()?.kept ?? [];
 		// Not what this image was made of, after all.
 		if (kept.length > 0) assertNothingAsked(release, job.options);
-		const source = replaced === undefined || kept.length > 0 ? "absent" : "replaced";
-		return await packResult(context, release, { already: true, source, kept });
+		const source = replaced() === undefined || kept.length > 0 ? "absent" : "replaced";
+		Object.assign(outcome, { already: true, source, kept });
+		return await execute(context, packPlan(context, [], outcome));
 	});
+}
+
+/** Is there an image? Throws ERR_KSQUASH_EXISTS for one that is no good. */
+async function checkPacked(job: PackContext, release: string): Promise<boolean> {
+	const entry = await findEntry(job.context.layout, release);
+	if (entry === undefined) return false;
+	assertGood(entry);
+	warnOfOtherWishes(job, entry);
+	return true;
 }
 
 /** Only the source can be packed anew, and it is gone. */

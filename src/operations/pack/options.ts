@@ -5,6 +5,7 @@
  */
 
 import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import { KsquashError } from "../../errors.ts";
 import {
 	type Compression,
@@ -15,6 +16,7 @@ import {
 } from "../../image/format.ts";
 import type { Options } from "../../options/types.ts";
 import type { Context } from "../../release/context.ts";
+import { lstatIfExists } from "../../system/files.ts";
 import { option, type Text, text } from "../../text.ts";
 import type { ImageOptions } from "./write.ts";
 
@@ -134,13 +136,20 @@ function memoryFor(asked: number | undefined): { memory: number; frugal: boolean
 /** Of a scratch directory, by byte of source: small files take more room on a file system than in a tar. */
 export const SCRATCH_RATIO = 1.2;
 
+/** The directory, or, before it is made, the one above it that is there. */
+async function nearest(directory: string): Promise<string> {
+	let path = directory;
+	while ((await lstatIfExists(path)) === undefined && path !== dirname(path)) path = dirname(path);
+	return path;
+}
+
 /**
  * Throws ERR_KSQUASH_NO_SPACE before any work, saying how much is missing. `bytes`: of the source, unpacked;
  * `entries`: files and directories that a scratch directory will hold.
  */
 export async function assertSpace(context: Context, bytes: number, ratio: number, entries = 0): Promise<void> {
 	const { sourceDir } = context.layout;
-	const { bavail, bsize, files, ffree } = await statfs(sourceDir);
+	const { bavail, bsize, files, ffree } = await statfs(await nearest(sourceDir));
 	// btrfs and others make inodes as they are wanted, and say 0.
 	if (files > 0 && ffree < entries) {
 		const why = `${sourceDir} has ${ffree} inodes free; a scratch directory needs about ${entries}`;

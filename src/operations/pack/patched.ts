@@ -11,8 +11,8 @@ import { KsquashError } from "../../errors.ts";
 import type { Origin } from "../../image/manifest.ts";
 import { type Layout, releasePaths, tarballKey, temporaryImage } from "../../layout.ts";
 import { listTree, removeTree, type TreeList } from "../../native/verbs.ts";
-import type { Context } from "../../release/context.ts";
-import { withLock } from "../../release/locks.ts";
+import type { Context, Tick } from "../../release/context.ts";
+import { Handover, type Plan, runSteps, type Step, type Work } from "../../release/plan.ts";
 import { applyPatches, type Patch, patchBytes } from "../../source/patch.ts";
 import type { TopDirectory } from "../../source/repack.ts";
 import type { Tarball } from "../../source/tarball.ts";
@@ -22,12 +22,12 @@ import { temporaryName } from "../../system/files.ts";
 import { contentHash, diffLists, newestTime } from "../../system/list.ts";
 import { copyTree, untar } from "../../tar/untar.ts";
 import { blank, option, text } from "../../text.ts";
-import type { PackContext, PackResult } from "./context.ts";
+import { type Done, type Known, newOutcome, type Outcome, type PackContext, packPlan, writingOf } from "./context.ts";
 import { assertSpace, type PackOptions, SCRATCH_RATIO } from "./options.ts";
-import { settleImage } from "./settle.ts";
+import { planSettling } from "./settle.ts";
 import type { Source } from "./source.ts";
 import { streamInto } from "./stream.ts";
-import { ofTarball, type Writing, type WrittenImage, withTemporary, writeFromTree } from "./write.ts";
+import { imageLines, ofTarball, treeImageSteps, type Writing, type WrittenImage, withTemporary } from "./write.ts";
 
 /** Fills an empty directory with the source. */
 export interface Filling {
@@ -60,41 +60,39 @@ function assertElsewhere(layout: Layout, tree: KernelTree, release: string): voi
 }
 
 /** A tree that stands elsewhere; it is only read. */
-export async function packPatchedTree(
+export async function planPatchedTree(
 	job: PackContext,
 	{ tree }: Extract<Source, { kind: "tree" }>,
-): Promise<PackResult> {
+): Promise<Plan<Known, Done>> {
 	const { context, resolved, patches, options } = job;
-	const key = tarballKey(tree.id);
-	const work = async (): Promise<PackResult> => {
-		const { signal } = context;
-		const list = await context.step("read", `read ${tree.path}`, async (tick) => {
-			const onProgress = ({ bytes }: { bytes: number }): void => tick({ done: bytes, unit: "bytes" });
-			return await attempt(
-				`read ${tree.path}`,
-				listTree({ tree: tree.path, exclude: VERSION_CONTROL, signal, onProgress }),
-			);
-		});
-		const bytes = list.bytes + patchBytes(patches);
-		await assertSpace(context, bytes, resolved.ratio + SCRATCH_RATIO, list.entries);
-		const fill = async (directory: string): ReturnType<Filling["fill"]> => {
-			await context.step("copy", `copy ${tree.path} into a scratch directory`, async () => {
-				await copyTree(tree.path, directory, { exclude: VERSION_CONTROL, signal, nice: resolved.nice });
-				await assertSameTree(tree);
-			});
-			return { top: { mode: tree.mode, mtime: tree.mtime }, list, origin: {} };
-		};
-		const temporary = temporaryImage(context.layout, key);
-		return await withTemporary(temporary, async () => {
-			const writing = { ...job, temporary, options: resolved, release: options.release, total: list.bytes };
-			const copy = { from: tree.path, way: "copied" as const, fill };
-			const check = (release: string): void => assertElsewhere(context.layout, tree, release);
-			const written = await writePatched(context, patches, writing, copy, check);
-			const origin = { kind: "tree" as const, path: tree.path };
-			return await settleImage(job, written, origin, async () => ({ source: "kept" }));
-		});
+	const { signal } = context;
+	const outcome = newOutcome(options.release);
+	const reading = { tree: tree.path, exclude: VERSION_CONTROL, signal };
+	const size = await attempt(`read ${tree.path}`, listTree({ ...reading, content: false }));
+	await assertSpace(context, size.bytes + patchBytes(patches), resolved.ratio + SCRATCH_RATIO, size.entries);
+	const source = new Handover<TreeList>();
+	const read = async (tick: Tick): Promise<void> => {
+		const onProgress = ({ bytes }: { bytes: number }): void => tick({ done: bytes, unit: "bytes" });
+		source.set(await attempt(`read ${tree.path}`, listTree({ ...reading, onProgress })));
 	};
-	return await withLock(context, key, work, { what: tree.path });
+	const fill = async (directory: string): ReturnType<Filling["fill"]> => {
+		await context.step("copy", `copy ${tree.path} into a scratch directory`, async () => {
+			await copyTree(tree.path, directory, { exclude: VERSION_CONTROL, signal, nice: resolved.nice });
+			await assertSameTree(tree);
+		});
+		return { top: { mode: tree.mode, mtime: tree.mtime }, list: source.get(), origin: {} };
+	};
+	const temporary = temporaryImage(context.layout, tarballKey(tree.id));
+	const writing = writingOf(job, temporary, options.release, { release: options.release, total: size.bytes });
+	const image = new Handover<WrittenImage>();
+	const copy = { from: tree.path, way: "copied" as const, fill };
+	const check = (release: string): void => assertElsewhere(context.layout, tree, release);
+	const made = patchedSteps(context, job, writing, copy, { image, outcome, check });
+	const origin = { kind: "tree" as const, path: tree.path };
+	const settling = await planSettling(job, { image, origin, outcome, dispose: [] });
+	const first: Step = { name: "read", say: [], lasts: false, label: `read ${tree.path}`, run: read };
+	const within = async (work: () => Promise<void>): Promise<void> => await withTemporary(temporary, work);
+	return packPlan(context, [first, { steps: [...made, ...settling], within }], outcome);
 }
 
 /** A tarball into files. */
@@ -115,43 +113,84 @@ export function extraction(context: Context, tarball: Tarball, { options, releas
 	return { from: tarball.path, way: "extracted", fill };
 }
 
-/** `check` is given the release that the patched tree says, before the long work. */
-export async function writePatched(
+export interface PatchedImage {
+	image: Handover<WrittenImage>;
+	outcome: Outcome;
+	/** Is given the release that the patched tree says, before the long work. */
+	check?: (release: string) => void;
+}
+
+/** The source as files in a scratch directory, patched there; its image, proved. */
+export function patchedSteps(
 	context: Context,
-	patches: readonly Patch[],
+	{ patches }: PackContext,
 	writing: Writing,
 	{ from, way, fill }: Filling,
-	check: (release: string) => void = () => undefined,
-): Promise<WrittenImage> {
+	{ image, outcome, check }: PatchedImage,
+): Work[] {
 	context.warn(
 		text`${option("patches")} works on files: ${from} is ${way} into a scratch directory beside the image first`,
 	);
-	return await withScratch(context, temporaryName(writing.temporary), async (directory) => {
-		const { top, list, origin } = await fill(directory);
-		const settleTop = async (): Promise<void> => {
-			await attempt(`set the mode of ${directory}`, chmod(directory, top.mode));
-			await attempt(`set the time of ${directory}`, utimes(directory, top.mtime, top.mtime));
-		};
-		await settleTop();
-		await context.step("patch", `apply ${patches.map(({ path }) => path).join(", ")}`, async () => {
-			const there = await attempt(`read ${directory}`, listTree({ tree: directory, signal: context.signal }));
-			assertWhole(list, there, from, way);
-			const time = newestTime(list);
-			await applyPatches(directory, patches, { signal: context.signal, time, warn: context.warn });
-			await settleTop();
-		});
-		const tree = await readTree(directory, { release: writing.release });
-		check(tree.release);
-		const written = await writeFromTree(context, tree, { ...writing, called: `the patched ${from}` });
-		const applied = patches.map(({ path, sha256 }) => ({ path, sha256 }));
-		return { ...written, origin: { ...origin, way, patches: applied } };
-	});
+	outcome.unchecked.push(`whether ${patches.map(({ path }) => path).join(", ")} can be applied: that writes files`);
+	const scratch = temporaryName(writing.temporary);
+	const filled = new Handover<Awaited<ReturnType<Filling["fill"]>>>();
+	const called = `the patched ${from}`;
+	const count = ({ touched }: Patch): string => `${touched.length} ${touched.length === 1 ? "file" : "files"}`;
+	const first: Step = {
+		name: way === "copied" ? "copy" : "extract",
+		say: [`put ${from} into a scratch directory beside the image, which is removed at the end`],
+		lasts: false,
+		run: async () => {
+			const source = filled.set(await fill(scratch));
+			await settleTop(scratch, source.top);
+		},
+	};
+	const patch: Step = {
+		name: "patch",
+		say: patches.map((one) => `apply ${one.path} (${count(one)})`),
+		lasts: false,
+		label: `apply ${patches.map(({ path }) => path).join(", ")}`,
+		run: async () => await patchScratch(context, scratch, patches, filled.get(), { from, way }),
+	};
+	const pack: Step = {
+		name: "pack",
+		say: imageLines(called, writing),
+		lasts: false,
+		run: async () => {
+			const tree = await readTree(scratch, { release: writing.release });
+			check?.(tree.release);
+			await runSteps(context, treeImageSteps(context, tree, { ...writing, called }, image));
+			const applied = patches.map(({ path, sha256 }) => ({ path, sha256 }));
+			image.set({ ...image.get(), origin: { ...filled.get().origin, way, patches: applied } });
+		},
+	};
+	const within = async (work: () => Promise<void>): Promise<void> => await withScratch(context, scratch, work);
+	return [{ steps: [first, patch, pack], within }];
 }
 
-async function withScratch<T>(context: Context, directory: string, work: (path: string) => Promise<T>): Promise<T> {
+async function settleTop(directory: string, top: TopDirectory): Promise<void> {
+	await attempt(`set the mode of ${directory}`, chmod(directory, top.mode));
+	await attempt(`set the time of ${directory}`, utimes(directory, top.mtime, top.mtime));
+}
+
+async function patchScratch(
+	context: Context,
+	directory: string,
+	patches: readonly Patch[],
+	{ list, top }: { list: TreeList; top: TopDirectory },
+	{ from, way }: Pick<Filling, "from" | "way">,
+): Promise<void> {
+	const there = await attempt(`read ${directory}`, listTree({ tree: directory, signal: context.signal }));
+	assertWhole(list, there, from, way);
+	const time = newestTime(list);
+	await applyPatches(directory, patches, { signal: context.signal, time, warn: context.warn });
+	await settleTop(directory, top);
+}
+
+async function withScratch(context: Context, directory: string, work: () => Promise<void>): Promise<void> {
 	await attempt(`make ${directory}`, mkdir(directory, { mode: 0o700 }));
 	try {
-		return await work(directory);
+		await work();
 	} finally {
 		// A failed undo never hides the first error; the next run finds what stays.
 		await removeTree({ path: directory }).catch((error: Error) => {

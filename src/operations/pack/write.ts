@@ -11,6 +11,7 @@ import type { Origin } from "../../image/manifest.ts";
 import { type Proof, proveList, proveTree } from "../../image/proof.ts";
 import { flushFile, type ImageInfo } from "../../native/verbs.ts";
 import type { Context, Tick } from "../../release/context.ts";
+import { Handover, type Step } from "../../release/plan.ts";
 import { NewerThanTop } from "../../source/repack.ts";
 import type { Tarball, TarballContent } from "../../source/tarball.ts";
 import { assertSameTree, type KernelTree, VERSION_CONTROL } from "../../source/tree.ts";
@@ -52,6 +53,15 @@ export interface Writing {
 	leftOut?: readonly string[];
 	/** What the tree is called, where its path says nothing to a person. */
 	called?: string;
+	/** Where the image will lie, and by which preset: for a person. */
+	target: string;
+	preset: string;
+}
+
+/** What a dry run says of the two steps that make an image. */
+export function imageLines(from: string, { tools, options, target, preset }: Writing): [pack: string, prove: string] {
+	const how = `${preset}: ${options.compression.compressor}, ${tools.tool}`;
+	return [`pack ${from} into ${target} (${how})`, "prove the image equal to its source, every entry and byte"];
 }
 
 /** Runs `work` on a temporary image; whatever goes wrong, it is gone afterwards. */
@@ -66,11 +76,20 @@ export async function withTemporary<T>(temporary: string, work: () => Promise<T>
 	}
 }
 
-export async function writeFromTree(context: Context, tree: KernelTree, writing: Writing): Promise<WrittenImage> {
+/** pack and prove. */
+export function treeImageSteps(
+	context: Context,
+	tree: KernelTree,
+	writing: Writing,
+	image: Handover<WrittenImage>,
+): [pack: Step, prove: Step] {
 	const leftOut = writing.leftOut?.length ?? 0;
-	const { temporary, tools, options, total, called = tree.path } = writing;
-	const written = await context.step("pack", `pack ${called} with ${tools.tool}`, async (tick) => {
-		return await writing.format.writeTree(tools, {
+	const { temporary, tools, options, total, format, called = tree.path } = writing;
+	const made = new Handover<{ written: WriteResult; info: ImageInfo }>();
+	const proved = new Handover<Proof>();
+	const [packing, proving] = imageLines(called, writing);
+	const pack = async (tick: Tick): Promise<void> => {
+		const written = await format.writeTree(tools, {
 			...options,
 			tree: tree.path,
 			exclude: [...tree.versionControl, ...(writing.leftOut ?? [])],
@@ -80,78 +99,112 @@ export async function writeFromTree(context: Context, tree: KernelTree, writing:
 			signal: context.signal,
 			onRead: (done) => tick({ done: Math.min(done, total ?? done), unit: "bytes", ...(total ? { total } : {}) }),
 		});
-	});
-	const info = await settle(writing.format, temporary);
-	const label = `compare the image with ${called}`;
-	const proof = await context.step(
-		"prove",
-		label,
-		async (tick) => {
-			const result = await proveTree({
-				format: writing.format,
-				image: temporary,
-				tree: tree.path,
-				exclude: VERSION_CONTROL,
-				without: writing.leftOut,
-				mountable: writing.mountable,
-				jobs: options.jobs,
-				signal: context.signal,
-				onProgress: ({ bytes }) => tick({ done: bytes, unit: "bytes", ...(total ? { total } : {}) }),
-			});
-			await assertSameTree(tree);
-			return result;
+		made.set({ written, info: await settle(format, temporary) });
+	};
+	const prove = async (tick: Tick): Promise<void> => {
+		const proof = await proveTree({
+			format,
+			image: temporary,
+			tree: tree.path,
+			exclude: VERSION_CONTROL,
+			without: writing.leftOut,
+			mountable: writing.mountable,
+			jobs: options.jobs,
+			signal: context.signal,
+			onProgress: ({ bytes }) => tick({ done: bytes, unit: "bytes", ...(total ? { total } : {}) }),
+		});
+		await assertSameTree(tree);
+		proved.set(proof);
+		image.set({ temporary, ...made.get(), proof, release: writing.release ?? tree.release, leftOut });
+	};
+	return [
+		{ name: "pack", say: [packing], lasts: false, label: `pack ${called} with ${tools.tool}`, run: pack },
+		{
+			name: "prove",
+			say: [proving],
+			lasts: false,
+			label: `compare the image with ${called}`,
+			run: prove,
+			result: () => equal(proved.get()),
 		},
-		equal,
-	);
-	return { temporary, info, proof, written, release: writing.release ?? tree.release, leftOut };
+	];
 }
 
-export async function writeFromTarball(context: Context, tarball: Tarball, writing: Writing): Promise<WrittenImage> {
-	const { temporary, tools } = writing;
-	const way = writing.format.streamsBy(tools, writing.options);
+/** pack and prove. */
+export function tarballImageSteps(
+	context: Context,
+	tarball: Tarball,
+	writing: Writing,
+	image: Handover<WrittenImage>,
+): [pack: Step, prove: Step] {
+	const { format, temporary, tools, options, mountable, trust } = writing;
+	const way = format.streamsBy(tools, options);
 	if (way === "extraction") {
-		const what = `${tools.tool} reads no tar stream, which came with version ${writing.format.name === "erofs" ? "1.8" : "4.5"}`;
+		const what = `${tools.tool} reads no tar stream, which came with version ${format.name === "erofs" ? "1.8" : "4.5"}`;
 		context.warn(`${what}: ${tarball.path} is extracted into a scratch directory beside the image first`);
 	}
-	const label = `pack ${tarball.path} with ${way === "tarTool" ? tools.tarTool : tools.tool}`;
-	const pack = async (tick: Tick): Promise<Awaited<ReturnType<typeof streamImage>>> => {
-		const onProgress = (done: number): void => tick({ done, total: tarball.bytes, unit: "bytes" });
-		try {
-			return await streamImage(context, tarball, writing, onProgress, true);
-		} catch (error) {
-			// Rare: kernel tarballs have one time for all, or a top that was made last. Only the top's own time is lost.
-			if (!(error instanceof NewerThanTop)) throw error;
-			await unlinkIfExists(temporary);
-			return await streamImage(context, tarball, writing, onProgress, false);
-		}
-	};
-	const signed = ({ content }: { content: TarballContent }): string =>
-		`the ${content.signed?.of} is signed by ${content.signed?.signer}`;
-	const packed = await context.step("pack", label, pack, writing.trust?.signature && signed);
-	const info = await settle(writing.format, temporary);
-	const { content, result: written } = packed;
-	if (!content.inOrder && way !== "extraction") {
+	const made = new Handover<{ content: TarballContent; result: WriteResult; info: ImageInfo }>();
+	const [packing, proving] = imageLines(tarball.path, writing);
+	const pack = async (tick: Tick): Promise<void> => {
+		const streamed = await streamOnce(context, tarball, writing, tick);
+		made.set({ ...streamed, info: await settle(format, temporary) });
+		if (streamed.content.inOrder || way === "extraction") return;
 		const why = `${tarball.path} does not hold the files of a directory in the order of their names`;
 		context.warn(`${why}: its image is slow to compare and to read (tar --sort=name makes a tarball that does)`);
-	}
-	const origin = { ...ofTarball(content), ...(way === "extraction" ? { way: "extracted" as const } : {}) };
-	const proof = await context.step(
-		"prove",
-		`compare the image with what came from ${tarball.path}`,
-		async (tick) => {
-			return await proveList({
-				format: writing.format,
-				image: temporary,
-				source: content.list,
-				from: tarball.path,
-				mountable: writing.mountable,
-				signal: context.signal,
-				onProgress: ({ bytes }) => tick({ done: bytes, total: content.list.bytes, unit: "bytes" }),
-			});
+	};
+	const prove = async (tick: Tick): Promise<void> => {
+		const { content, result: written, info } = made.get();
+		const proof = await proveList({
+			format,
+			image: temporary,
+			source: content.list,
+			from: tarball.path,
+			mountable,
+			signal: context.signal,
+			onProgress: ({ bytes }) => tick({ done: bytes, total: content.list.bytes, unit: "bytes" }),
+		});
+		const origin = { ...ofTarball(content), ...(way === "extraction" ? { way: "extracted" as const } : {}) };
+		image.set({ temporary, info, proof, written, release: content.release, origin });
+	};
+	const signed = (): string => {
+		const { signed: by } = made.get().content;
+		return `the ${by?.of} is signed by ${by?.signer}`;
+	};
+	return [
+		{
+			name: "pack",
+			say: [packing],
+			lasts: false,
+			label: `pack ${tarball.path} with ${way === "tarTool" ? tools.tarTool : tools.tool}`,
+			run: pack,
+			...(trust?.signature === undefined ? {} : { result: signed }),
 		},
-		equal,
-	);
-	return { temporary, info, proof, written, release: content.release, origin };
+		{
+			name: "prove",
+			say: [proving],
+			lasts: false,
+			label: `compare the image with what came from ${tarball.path}`,
+			run: prove,
+			result: () => equal(image.get().proof),
+		},
+	];
+}
+
+async function streamOnce(
+	context: Context,
+	tarball: Tarball,
+	writing: Writing,
+	tick: Tick,
+): ReturnType<typeof streamImage> {
+	const onProgress = (done: number): void => tick({ done, total: tarball.bytes, unit: "bytes" });
+	try {
+		return await streamImage(context, tarball, writing, onProgress, true);
+	} catch (error) {
+		// Rare: kernel tarballs have one time for all, or a top that was made last. Only the top's own time is lost.
+		if (!(error instanceof NewerThanTop)) throw error;
+		await unlinkIfExists(writing.temporary);
+		return await streamImage(context, tarball, writing, onProgress, false);
+	}
 }
 
 /** From a tarball straight into an image; nothing is extracted where the tool reads tar. */

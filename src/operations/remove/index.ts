@@ -1,33 +1,34 @@
 /**
  * remove: everything of a release that is ours goes; what is of value is saved first, what is not ours stays.
  *
- * Owns: the order: refuse → save → link → umount → build directories → mount point → image → manifest.
- * Each step may have been done by an earlier run that broke off; the manifest goes last, so that a rerun knows what is
- * left as ours. Leaves to others: what is ours (survey.ts), and a build directory (build.ts).
+ * Owns: the locks, what an interrupted pack left, and the refusals. Leaves to others: what is ours (survey.ts), and the steps
+ * that take it away (steps.ts).
  */
 
-import { join } from "node:path";
 import { KsquashError } from "../../errors.ts";
-import { buildKey, buildName, LINK_KEY, releasePaths } from "../../layout.ts";
-import { statTarget } from "../../native/verbs.ts";
+import { buildKey, buildName, type ReleasePaths, releasePaths } from "../../layout.ts";
 import type { Options } from "../../options/types.ts";
-import { keep } from "../../release/backup.ts";
 import { findBuilds } from "../../release/builds.ts";
 import { type Context, openContext } from "../../release/context.ts";
-import { assertNotNeeded, finishReplacement } from "../../release/displaced-tree.ts";
-import { unselect } from "../../release/link.ts";
-import { removeLeftovers, withLock } from "../../release/locks.ts";
-import { LOCK_WAIT_MS, mounterFor, ownMount } from "../../release/mount-guards.ts";
-import { readLinkIfExists, removeEmptyDirectory, unlinkIfExists } from "../../system/files.ts";
-import { option, text } from "../../text.ts";
-import { closeAll, type OpenedBuild, openBuilds, type RemovedBuild, removeBuild } from "./build.ts";
-import { withLinks } from "./links.ts";
-import { planOf } from "./plan.ts";
-import { NOT_OURS, type Survey, survey } from "./survey.ts";
+import { assertNotNeeded, finishReplacement, type Replaced } from "../../release/displaced-tree.ts";
+import { leftoverStep, withLock } from "../../release/locks.ts";
+import { LOCK_WAIT_MS } from "../../release/mount-guards.ts";
+import {
+	type DoneResult,
+	type Dry,
+	type Plan,
+	type PlannedResult,
+	perform,
+	planLater,
+	type Real,
+	type Step,
+} from "../../release/plan.ts";
+import { planSteps } from "./steps.ts";
+import { type Survey, survey } from "./survey.ts";
 
 export type RemoveOptions = Options<"remove">;
 
-export interface RemoveResult {
+export interface RemoveResult extends DoneResult {
 	release: string;
 	/** Paths that are gone. */
 	removed: string[];
@@ -37,37 +38,84 @@ export interface RemoveResult {
 	stays: string[];
 	/** What the link /usr/src/linux was moved to. */
 	link?: string;
-	plan?: string[];
+}
+
+/** With dryRun. */
+export interface RemovePlan extends PlannedResult {
+	release: string;
+	/** What would stay because it is not ours, with the reason. */
+	stays: string[];
 }
 
 /**
  * Throws before anything is touched: ERR_KSQUASH_BUSY with the holders named, ERR_KSQUASH_RUNNING_KERNEL,
  * ERR_KSQUASH_NO_RELEASE, ERR_KSQUASH_MANIFEST (the image is not known as ours), ERR_KSQUASH_OCCUPIED (the mount is not).
  */
-export async function remove(release: string, options: RemoveOptions = {}): Promise<RemoveResult> {
+export async function remove(release: string, options?: Real<RemoveOptions>): Promise<RemoveResult>;
+export async function remove(release: string, options: Dry<RemoveOptions>): Promise<RemovePlan>;
+export async function remove(release: string, options?: RemoveOptions): Promise<RemoveResult | RemovePlan>;
+export async function remove(release: string, options: RemoveOptions = {}): Promise<RemoveResult | RemovePlan> {
 	const context = await openContext("remove", options, { release });
 	const paths = releasePaths(context.layout, release);
-	if (context.dryRun) return await planOf(context, await survey(context, paths, options), options);
+	const plan = async (): Promise<Plan<Known, Done>> => await planRemoval(context, paths, options);
+	// Everything that would stop it is said before anything is touched.
 	await survey(context, paths, options);
-	await removeLeftovers(context);
-	return await withLock(
-		context,
-		paths.name,
-		async () => {
-			await survey(context, paths, options);
+	return await perform(context, {
+		before: [await leftoverStep(context)],
+		plan,
+		within: async (work) => await withLock(context, paths.name, work, { waitMs: LOCK_WAIT_MS }),
+	});
+}
+
+type Known = Omit<RemovePlan, keyof PlannedResult>;
+type Done = Omit<RemoveResult, "state">;
+
+async function planRemoval(context: Context, paths: ReleasePaths, options: RemoveOptions): Promise<Plan<Known, Done>> {
+	const { release } = paths;
+	const found = await survey(context, paths, options);
+	const result: Done = { release, removed: [], stays: [] };
+	const unchecked = found.aside.map((path) => `whether ${path} is equal to the image: what differs stays`);
+	// What the real run will have put back by then.
+	let left: Replaced | undefined;
+	const restored = (): boolean => (context.dryRun ? isRestored(found) : (left?.restored ?? false));
+	const aside: Step = {
+		name: "remove",
+		say: found.aside.map((path) => asideLine(found, path)),
+		lasts: true,
+		run: async () => {
 			// What an interrupted pack left goes first: the image alone tells what of it is safe.
-			const aside = await finishReplacement(context, paths, { remount: false });
-			if (!options.force) assertNotNeeded(aside, paths);
-			const restored = aside?.restored ?? false;
-			const result = await withBuildLocks(context, release, async () => {
-				return await removeAll(context, await survey(context, paths, { ...options, restored }), options);
-			});
-			if (restored) result.stays.push(`${paths.mountPoint}: it is a whole tree, of which there is no image`);
-			if (aside?.rest) result.stays.push(`${aside.rest}: it differs from the image that was removed`);
-			return result;
+			left = await finishReplacement(context, paths, { remount: false });
+			if (!options.force) assertNotNeeded(left, paths);
 		},
-		{ waitMs: LOCK_WAIT_MS },
+	};
+	const later = await planLater(
+		context,
+		"remove",
+		async () => {
+			const now = await survey(context, paths, { ...options, restored: restored() });
+			return await planSteps(context, now, options, result);
+		},
+		{ within: async (work) => await withBuildLocks(context, release, work) },
 	);
+	const whole = `${paths.mountPoint}: it is a whole tree, of which there is no image`;
+	const done = (): Done => {
+		if (restored()) result.stays.push(whole);
+		if (left?.rest) result.stays.push(`${left.rest}: it differs from the image that was removed`);
+		return result;
+	};
+	const known = { release, stays: [...result.stays, ...(restored() ? [whole] : [])] };
+	const nothing = `nothing: of ${release} there is nothing that is ksquash's`;
+	return { known, steps: [aside, ...later], nothing, unchecked, done };
+}
+
+/** The tree that was set aside is whole, and there is no image of it. */
+function isRestored({ aside, files, paths }: Survey): boolean {
+	return aside.includes(paths.displacedTree) && !files.includes(paths.image);
+}
+
+function asideLine({ files, paths }: Survey, path: string): string {
+	if (!files.includes(paths.image)) return `put ${path}, of which there is no image, back to ${paths.mountPoint}`;
+	return `compare ${path}, which an interrupted pack left, with the image, and remove it`;
 }
 
 /** Keeps every configure of this release out. */
@@ -88,93 +136,4 @@ async function withBuildLocks<T>(context: Context, release: string, work: () => 
 		inside,
 	);
 	return await all();
-}
-
-async function removeAll(context: Context, found: Survey, options: RemoveOptions): Promise<RemoveResult> {
-	const { paths } = found;
-	const result: RemoveResult = { release: paths.release, removed: [], stays: [...found.stays] };
-	const opened = await openBuilds(found.ours);
-	try {
-		if (opened.some(({ names }) => names.length > 0)) {
-			const kept = await context.step("save", `configs and keys of ${paths.release}`, async () => {
-				return await keep(context.layout.keptDir, paths.release, opened);
-			});
-			if (kept !== undefined) result.kept = kept;
-		}
-		await moveLink(context, found, result);
-		await takeOff(context, found);
-		for (const build of opened) await removeOne(context, build, options, result);
-	} finally {
-		await closeAll(opened);
-	}
-	for (const path of found.empty) if (await removeEmptyDirectory(path)) result.removed.push(path);
-	for (const path of found.begunLinks) await unlink(path, result);
-	await assertOff(found);
-	await removeMountPoint(found, result);
-	const manifests = [paths.oldManifest, paths.manifest];
-	for (const path of found.files) if (!manifests.includes(path)) await unlink(path, result);
-	for (const path of found.files) if (manifests.includes(path)) await unlink(path, result);
-	return result;
-}
-
-async function moveLink(context: Context, { paths, ours }: Survey, result: RemoveResult): Promise<void> {
-	const places = [paths.mountPoint, ...ours.map(({ path }) => path)];
-	const before = await readLinkIfExists(context.layout.link);
-	const moved = async (): Promise<string | undefined> => await unselect(context.layout, paths.release, ours, places);
-	const link = await withLock(context, LINK_KEY, moved, { waitMs: LOCK_WAIT_MS });
-	if (link !== undefined) result.link = link;
-	if (before !== undefined && (await readLinkIfExists(context.layout.link)) === undefined) {
-		result.removed.push(context.layout.link);
-	}
-}
-
-async function takeOff(context: Context, { paths, mounted }: Survey): Promise<void> {
-	if (mounted === undefined) return;
-	await context.step("umount", paths.mountPoint, async () => {
-		const mounter = await mounterFor(context, { standing: mounted });
-		await mounter.umount(paths.mountPoint, { expect: mounted.file });
-	});
-}
-
-async function removeOne(
-	context: Context,
-	opened: OpenedBuild,
-	options: RemoveOptions,
-	result: RemoveResult,
-): Promise<void> {
-	const { build } = opened;
-	const name = (path: string): string => (path === "." ? build.path : join(build.path, path));
-	const links = await withLinks(context.layout, build, async () => {
-		const gone = async (): Promise<RemovedBuild> => await removeBuild(opened, options);
-		const { foreign, changed } = await context.step("remove", build.path, gone);
-		for (const path of foreign) {
-			result.stays.push(context.say(text`${name(path)}: Kbuild did not make it (${option("purge")} removes it)`));
-		}
-		result.stays.push(...changed.map((path) => `${name(path)}: it changed after it was saved (run this again)`));
-		if (foreign.length + changed.length === 0) result.removed.push(build.path);
-		// As long as something of ours is behind it, the link is how the next run finds it.
-		return changed.length > 0;
-	});
-	result.removed.push(...links);
-}
-
-/** Right before the image goes: a mount that came up meanwhile would live on without a name. */
-async function assertOff({ paths }: Survey): Promise<void> {
-	const status = await statTarget(paths.mountPoint, paths.image);
-	if (status.state === "absent" || status.state === "unmounted") return;
-	ownMount(paths, status);
-	throw new KsquashError("ERR_KSQUASH_BUSY", `${paths.mountPoint} was mounted again meanwhile`, {
-		path: paths.mountPoint,
-		hint: "nothing else of the release is left but its image: run this again",
-	});
-}
-
-async function removeMountPoint({ paths, mountPoint }: Survey, result: RemoveResult): Promise<void> {
-	if (!mountPoint) return;
-	if (await removeEmptyDirectory(paths.mountPoint)) result.removed.push(paths.mountPoint);
-	else result.stays.push(`${paths.mountPoint}: ${NOT_OURS}`);
-}
-
-async function unlink(path: string, { removed }: RemoveResult): Promise<void> {
-	if (await unlinkIfExists(path)) removed.push(path);
 }

@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { configure, install, mount, remove, umount } from "../../../src/index.ts";
 import type { ProgressEvent } from "../../../src/release/context.ts";
-import { placeTarball, type Scratch, scratchRoot, smallRelease } from "../../support/scratch.ts";
+import { mountsBelow, placeTarball, type Scratch, scratchRoot, smallRelease } from "../../support/scratch.ts";
 
 const base = "defconfig";
 const name = `linux-${smallRelease}`;
@@ -87,7 +87,9 @@ describe("remove, while others work", () => {
 
 	it("keeps an image that is mounted again before its turn", async () => {
 		const { root, image, mountPoint } = await installed();
+		// The build directory goes first, then what else there is.
 		const again = (): void => {
+			if (mountsBelow(root).length > 0) return;
 			execFileSync("mount", ["-t", "squashfs", "-o", "loop,ro", image, mountPoint]);
 		};
 		await expect(remove(smallRelease, { root, ...when("remove", again) })).rejects.toMatchObject({

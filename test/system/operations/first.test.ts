@@ -167,10 +167,11 @@ describe("configure", () => {
 
 	it("with dryRun finds what the real run would refuse", async () => {
 		const scratch = scratchRoot();
-		const dry = { root: scratch.root, dryRun: true, base };
+		const dry = { root: scratch.root, dryRun: true, base } as const;
 		await expect(configure("6.2", dry)).rejects.toMatchObject({ code: "ERR_KSQUASH_NO_INPUT" });
 		await install(placeTarball(scratch), { root: scratch.root, base });
-		expect((await configure(smallRelease, dry)).plan?.length).toBeGreaterThan(1);
+		expect((await configure(smallRelease, dry)).plan).toEqual([expect.stringMatching(/^keep .*as the last configure/)]);
+		expect((await configure(smallRelease, { ...dry, set: ["SQUASHFS=y"] })).plan.length).toBeGreaterThan(1);
 		await umount(smallRelease, { root: scratch.root });
 		await expect(configure(smallRelease, dry)).rejects.toMatchObject({ code: "ERR_KSQUASH_NO_INPUT" });
 	});

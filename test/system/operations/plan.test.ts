@@ -119,7 +119,7 @@ describe("mount", () => {
 describe("a dry run", () => {
 	it("of mount and umount says what is so, and refuses what the real one would", async () => {
 		const { root, mountPoint } = await installed();
-		const dry = { root, dryRun: true };
+		const dry = { root, dryRun: true } as const;
 		expect(await mount(smallRelease, dry)).toMatchObject({ already: true, plan: [expect.stringContaining("nothing")] });
 		const child = spawn("sleep", ["60"], { cwd: mountPoint, stdio: "ignore" });
 		onTestFinished(() => {
