@@ -50,6 +50,7 @@ export function pickOptions<V extends Verb>(verb: V, options: object): Options<V
 export function givenOptions(verb: Verb, options: object): Record<string, unknown> {
 	const given = options as Readonly<Record<string, unknown>>;
 	const names = flagged(verb).map(([name]) => name);
-	const set = names.filter((name) => name !== "dryRun" && given[name] !== undefined && given[name] !== false);
+	const own = names.filter((name) => name !== "root" && name !== "dryRun");
+	const set = [...own, "root"].filter((name) => given[name] !== undefined && given[name] !== false);
 	return Object.fromEntries(set.map((name) => [name, given[name]]));
 }

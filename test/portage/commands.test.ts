@@ -193,7 +193,7 @@ describe("what is there already", () => {
 		expect(left.join("\n")).toContain(`to have it proved: pack(TARBALL, { replace: true, ${named} })`);
 		const { stdout } = await cli(["portage", "install", "--migrate", "--root", root]);
 		expect(stdout).toContain(`has no manifest: ksquash mount ${smallRelease} --root ${root} mounts it as it is`);
-		expect(stdout).toContain(`ksquash pack TARBALL --replace --release ${smallRelease} --root ${root}\n`);
+		expect(stdout).toContain(`ksquash pack TARBALL --release ${smallRelease} --replace --root ${root}\n`);
 		expect(readdirSync(foreign)).toEqual([]);
 		const saved = path("var/db/pkg/sys-kernel/gentoo-sources-6.1.99");
 		mkdirSync(saved, { recursive: true });

@@ -1,6 +1,6 @@
 /** `ksquash boot …`: the files of each init system, what they run, and that all of it goes again. */
 
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
 	existsSync,
@@ -16,7 +16,6 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { bootDisable, bootEnable, bootStatus } from "../../../src/index.ts";
 import { buildHelper, type Machine, machine, makeImage } from "../../support/helper.ts";
-import { mustWork } from "../../support/kernel.ts";
 import { loopsBelow, mountsBelow, scratchRoot } from "../../support/scratch.ts";
 
 beforeAll(() => void buildHelper());
@@ -188,63 +187,5 @@ need() { echo "need $*"; }; after() { :; }; before() { :; }; keyword() { :; }; .
 		await new Promise((done) => busy.once("close", done));
 		expect(run("stop").status).toBe(0);
 		expect(mountsBelow(target)).toEqual([]);
-	});
-});
-
-function needsSystemd(test: { skip(note: string): void }): void {
-	if (spawnSync("systemd-analyze", ["--version"]).error === undefined) return;
-	if (mustWork) throw new Error("systemd-analyze is missing, and MUST_WORK=1");
-	test.skip("systemd-analyze is not installed");
-}
-
-describe("the systemd unit", () => {
-	const unit = readFileSync(join(share, "systemd/ksquash.service"), "utf8");
-
-	it("has no directive that gives it a mount namespace, which would hide the mounts, or takes openat2 away", () => {
-		const directives = unit.split("\n").flatMap((line) => /^([A-Za-z]+)=/.exec(line)?.[1] ?? []);
-		expect(directives.length).toBeGreaterThan(15);
-		const hiding =
-			/^(?:Protect.*|Private.*|Read(?:Only|Write).*|Inaccessible.*|ExecPaths|NoExecPaths|Bind.*|Temporary.*|Root.*|Mount.*|DynamicUser|.*Directory|ProcSubset|Device.*|ExtensionImages|RestrictSUIDSGID)$/;
-		expect(directives.filter((name) => hiding.test(name))).toEqual([]);
-	});
-
-	it("passes systemd-analyze verify, and scores below 5 in its security table", (test) => {
-		needsSystemd(test);
-		const box = machine();
-		expect(box.ksquash(["boot", "enable", "--init", "systemd"]).status).toBe(0);
-		const verify = spawnSync("systemd-analyze", ["verify", "--man=no", files.systemd[0]], { encoding: "utf8" });
-		expect({ status: verify.status, stderr: verify.stderr }).toEqual({ status: 0, stderr: "" });
-		const security = spawnSync(
-			"systemd-analyze",
-			["security", "--offline=true", "--no-pager", "--threshold=50", files.systemd[0]],
-			{ encoding: "utf8" },
-		);
-		expect(security.status, security.stdout).toBe(0);
-	});
-
-	it("allows every system call that the helper makes", (test) => {
-		needsSystemd(test);
-		const box = machine();
-		place(box, "6.1");
-		expect(box.ksquash(["boot", "enable", "--init", "systemd"]).status).toBe(0);
-		const log = join(box.base, "strace.log");
-		for (const verb of ["boot", "unboot"]) execFileSync("strace", ["-o", log, "-A", program, verb]);
-		const made = [...readFileSync(log, "utf8").matchAll(/^([a-z_0-9]+)\(/gm)].map((match) => match[1] as string);
-		expect(made).toContain("move_mount");
-		const members = (set: string): string[] => {
-			if (!set.startsWith("@")) return [set];
-			return execFileSync("systemd-analyze", ["syscall-filter", set, "--no-pager"], { encoding: "utf8" })
-				.split("\n")
-				.map((line) => line.trim())
-				.flatMap((name) => (name === set ? [name] : members(name)));
-		};
-		const filters = [...unit.matchAll(/^SystemCallFilter=(~?)(.*)$/gm)];
-		const named = (sign: string): Set<string> =>
-			new Set(
-				filters.filter((match) => match[1] === sign).flatMap((match) => (match[2] ?? "").split(" ").flatMap(members)),
-			);
-		const [allowed, denied] = [named(""), named("~")];
-		expect(allowed.size).toBeGreaterThan(100);
-		expect([...new Set(made)].filter((name) => !allowed.has(name) || denied.has(name))).toEqual([]);
 	});
 });
