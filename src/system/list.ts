@@ -29,8 +29,8 @@ export interface TreeList {
 
 /**
  * missing-in-image: only the source has it · missing-in-source: only the image · content: only the bytes ·
- * other-file-system: something is mounted there · changed: while it was read · attributes: one or more of those of two
- * list lines · duplicate: a path stands twice.
+ * other-file-system: something is mounted there · changed: while it was read · attributes: another, or several at
+ * once · duplicate: a path stands twice.
  */
 export type DifferenceKind =
 	| "missing-in-image"
@@ -165,6 +165,14 @@ function formatLine(entry: ListEntry): string {
 
 const FIELDS = ["type", "mode", "size", "mtime", "content", "path", "target or xattrs", "xattrs"] as const;
 
+/** Of a line that differs in this field alone. */
+const KIND_OF_FIELD = new Map<string | undefined, DifferenceKind>([
+	["type", "type"],
+	["mode", "mode"],
+	["mtime", "time"],
+	["content", "content"],
+]);
+
 function changeOf(a: string, b: string): Pick<Difference, "kind" | "what"> {
 	const left = a.split(" ");
 	const right = b.split(" ");
@@ -172,8 +180,9 @@ function changeOf(a: string, b: string): Pick<Difference, "kind" | "what"> {
 	const parts = fields.map(([i, field]) => {
 		return field === "content" ? field : `${field} ${left[i] ?? "-"} / ${right[i] ?? "-"}`;
 	});
-	const onlyContent = fields.every(([, field]) => field === "content");
-	return { kind: onlyContent ? "content" : "attributes", what: parts.join(", ") };
+	const [[, first] = [], ...more] = fields;
+	const kind = (more.length === 0 && KIND_OF_FIELD.get(first)) || "attributes";
+	return { kind, what: parts.join(", ") };
 }
 
 /** The list without these paths (plain ones, which need no escape) and all below them. */

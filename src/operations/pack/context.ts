@@ -173,7 +173,7 @@ function onlyLacks(differences: NonNullable<KsquashError["differences"]>): boole
 	return (
 		missing.length > 0 &&
 		differences.every(({ path, kind }) => {
-			const above = kind === "attributes" && missing.some((one) => one.path.startsWith(`${path}/`));
+			const above = kind === "time" && missing.some((one) => one.path.startsWith(`${path}/`));
 			return kind === "missing-in-source" || above;
 		})
 	);

@@ -12,6 +12,7 @@ import {
 	rmSync,
 	symlinkSync,
 	unlinkSync,
+	utimesSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -56,6 +57,24 @@ describe("a tree elsewhere whose removal broke off", () => {
 		expect([code, stderr.includes("--replace")]).toEqual([73, false]);
 		expect(readFileSync(image).equals(bytes)).toBe(true);
 	});
+});
+
+it("a tree that only lost an entry is not offered to be replaced, though its directory has another time", async () => {
+	const scratch = scratchRoot();
+	const { root } = scratch;
+	const tree = placeTree(scratch, "t/mine");
+	await pack(tree, { root });
+	rmSync(join(tree, "kernel/fork.c"));
+	utimesSync(join(tree, "kernel"), 1, 1);
+	const lost = await cli(["pack", tree, "--root", root]);
+	expect([lost.status, lost.stderr.includes("--replace"), lost.stderr.includes("only lacks")]).toEqual([
+		73,
+		false,
+		true,
+	]);
+	writeFileSync(join(tree, "kernel/new.c"), "");
+	const changed = await cli(["pack", tree, "--root", root]);
+	expect([changed.status, changed.stderr.includes("--replace")]).toEqual([73, true]);
 });
 
 describe("names like ours", () => {
