@@ -15,6 +15,7 @@ import { chooseMounter } from "../mount/mounter.ts";
 import { inspectImage, statTarget } from "../native/verbs.ts";
 import { givenOptions } from "../options/table.ts";
 import type { Options } from "../options/types.ts";
+import { type BootLookup, readBootService } from "../release/boot-service.ts";
 import { type Context, openContext } from "../release/context.ts";
 import { assertUnused, mounterFor } from "../release/mount-guards.ts";
 import {
@@ -36,7 +37,6 @@ import type { MountOutcome } from "./mount.ts";
 import { type PackPlan, type PackResult, pack } from "./pack/index.ts";
 import { openSource, type Source } from "./pack/source.ts";
 import type { SelectResult } from "./select.ts";
-import { type ReleaseStatus, status } from "./status.ts";
 
 export type InstallOptions = Options<"install">;
 
@@ -48,7 +48,7 @@ export interface InstallResult extends DoneResult {
 	configure: ConfigureResult;
 	select: SelectResult;
 	/** What mounts it after a boot. */
-	boot: ReleaseStatus["boot"];
+	boot: ReturnType<BootLookup>;
 	/** The fstab line that would. */
 	fstabLine: string;
 }
@@ -78,7 +78,7 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 	const wanted: Wanted = { source, opened, stays, fragments, options, results };
 	if (!context.dryRun) {
 		const steps = await planInstall(context, wanted);
-		return await execute(context, { steps, done: async () => await resultOf(results, options) });
+		return await execute(context, { steps, done: async () => await resultOf(context, results) });
 	}
 	const told = await pack(source, { ...packOptions(wanted), dryRun: true });
 	const { release } = told;
@@ -88,17 +88,17 @@ export async function install(source: string, options: InstallOptions = {}): Pro
 	return describePlan({ known, steps, nothing: "nothing: all of it is done already", unchecked });
 }
 
-async function resultOf(results: Results, options: InstallOptions): Promise<Omit<InstallResult, "state">> {
+async function resultOf({ layout }: Context, results: Results): Promise<Omit<InstallResult, "state">> {
 	const packed = results.pack.get();
 	const { release, image, mountPoint } = packed;
-	const row = (await status({ root: options.root })).releases.find((entry) => entry.release === release);
+	const bootOf = await readBootService(layout);
 	return {
 		release,
 		pack: packed,
 		...(results.mount === undefined ? {} : { mount: results.mount }),
 		configure: results.configure.get(),
 		select: results.select.get(),
-		boot: row?.boot ?? "no",
+		boot: bootOf(mountPoint),
 		// The image may have been there before, of the other format.
 		fstabLine: fstabLine(image, mountPoint, (await inspectImage(image)).format),
 	};
