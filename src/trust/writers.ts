@@ -55,11 +55,14 @@ function otherMembers(members: readonly Member[], expected: readonly number[]): 
 }
 
 /**
- * Users whose primary group it is, and those in its list. undefined where the system's user database has no such group or
- * cannot be read. A directory service may list no users: then only the group's list tells, as for OpenSSH on Debian.
+ * Users whose primary group it is, and those in its list. undefined where the machine's own /etc/group has no such group,
+ * or the user database cannot be read: a directory service may list neither users nor members.
  */
 async function membersOf(gid: number): Promise<Member[] | undefined> {
 	try {
+		// getent(1): -s files asks /etc/group alone.
+		const own = await readDatabase("group", String(gid), "-s", "files");
+		if (groupMembers(own, [], gid) === undefined) return undefined;
 		const groups = [...(await readDatabase("group")), ...(await readDatabase("group", String(gid)))];
 		const users = await readDatabase("passwd");
 		const unknown = unknownNames(groups, users, gid);
@@ -70,9 +73,10 @@ async function membersOf(gid: number): Promise<Member[] | undefined> {
 	}
 }
 
-async function readDatabase(database: "group" | "passwd", ...keys: string[]): Promise<string[]> {
+async function readDatabase(database: "group" | "passwd", key?: string, ...options: string[]): Promise<string[]> {
+	const words = [...options, database, ...(key === undefined ? [] : [key])];
 	// 2: there is no such entry.
-	const { stdout } = await run("getent", [database, ...keys], { okStatus: keys.length > 0 ? [0, 2] : [0] });
+	const { stdout } = await run("getent", words, { okStatus: key === undefined ? [0] : [0, 2] });
 	return stdout.toString("latin1").split("\n");
 }
 
