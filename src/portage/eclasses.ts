@@ -87,7 +87,7 @@ async function textAnswer(
 }
 
 function inherited(text: string): string[] {
-	const lines = text.replace(/\\\n/g, " ").replace(/^\s*#.*$/gm, "");
+	const lines = text.replace(/^\s*#.*$/gm, "").replace(/\\\n/g, " ");
 	const found = [...lines.matchAll(/(?:^|[\s;&|])inherit[ \t]+([^\n;&|#]*)/g)];
 	return found.flatMap(([, names = ""]) => names.trim().split(/\s+/)).filter((name) => name !== "");
 }
