@@ -40,17 +40,19 @@ export function flagged(verb: string): [OptionName, OptionSpec][] {
 /** Those of `options` that `verb` takes: a verb that is made of others has the options of them all. */
 export function pickOptions<V extends Verb>(verb: V, options: object): Options<V> {
 	const own = new Set<string>(optionsOf(verb));
-	// A copy, and not only the names: what stands under a symbol goes with them.
-	const picked: Record<string, unknown> = { ...options };
-	for (const name of Object.keys(picked)) if (!own.has(name)) delete picked[name];
+	// Inherited ones count, as in assertOptions; and what stands under a symbol goes with them.
+	const picked: Record<string | symbol, unknown> = {};
+	for (const name in options) if (own.has(name)) picked[name] = options[name as keyof typeof options];
+	for (const symbol of Object.getOwnPropertySymbols(options)) picked[symbol] = Reflect.get(options, symbol);
 	return picked as Options<V>;
 }
 
-/** Those of `options` that a person would give to the verb's command again, so that it does the same. */
+const NOT_GIVEN_AGAIN = new Set(["dryRun", "root", "signal", "onProgress", "onWarning"]);
+
+/** Those of `options` that are to be given to the verb again, so that it does the same. */
 export function givenOptions(verb: Verb, options: object): Record<string, unknown> {
 	const given = options as Readonly<Record<string, unknown>>;
-	const names = flagged(verb).map(([name]) => name);
-	const own = names.filter((name) => name !== "root" && name !== "dryRun");
+	const own = optionsOf(verb).filter((name) => !NOT_GIVEN_AGAIN.has(name));
 	const set = [...own, "root"].filter((name) => given[name] !== undefined && given[name] !== false);
 	return Object.fromEntries(set.map((name) => [name, given[name]]));
 }

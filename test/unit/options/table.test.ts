@@ -109,3 +109,8 @@ describe("pickOptions", () => {
 		expect(optionsOf("install").filter((name) => !steps.has(name))).toEqual(["select"]);
 	});
 });
+
+it("options that are inherited reach the verbs of a composed call, too", () => {
+	const inherited = Object.create({ keepSource: true, root: "/mnt", fuse: "never" });
+	expect(pickOptions("pack", inherited)).toEqual({ keepSource: true, root: "/mnt" });
+});
