@@ -132,7 +132,7 @@ int each(const Policy& policy, std::string_view Rule::*directory, bool images, S
     return summary.finish();
 }
 
-// As ksquash makes it. The directory above was found safe; what is there already is checked by performMount.
+// Made as ksquash makes it. The parent directory was found safe; performMount checks an existing one.
 void makeMountPoint(const MountRequest& request) {
     mkdirat(request.mountpoints.get(), request.name.c_str(), 0755);
 }

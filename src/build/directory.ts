@@ -93,7 +93,7 @@ async function inspect({ path, source, release, owner }: DirectoryRequest): Prom
 	throw occupied(path, `${why}it is neither empty nor a build directory of ${source}: it has ${first}${more}`);
 }
 
-/** The GNUmakefile's text; undefined where there is none. Throws ERR_KSQUASH_OCCUPIED for one of the user's. */
+/** The text of our GNUmakefile, or undefined if the file is absent. Throws ERR_KSQUASH_OCCUPIED if it is the user's. */
 async function readOurMakefile(path: string, owner: Owner): Promise<string | undefined> {
 	const text = (await readOwned(path, GNUMAKEFILE, owner))?.toString();
 	if (text === undefined || isOurMakefile(text)) return text;

@@ -50,8 +50,8 @@ struct ImageInfo {
 
 constexpr size_t superblockSize = 96;
 
-// Pure: the fields, or what is wrong with them for a file of `fileSize` bytes. `start` is its beginning: the
-// more of it there is, the better is told what stands there instead of an image.
+// Pure: the fields, or what is wrong with them for a file of `fileSize` bytes. `start` is its beginning;
+// with more of it the reason can name what the file holds instead of an image.
 ImageFault parseSuperblock(std::span<const uint8_t> start, uint64_t fileSize, Superblock& out);
 
 // Opens an image for reading: a regular file, through links. EINVAL with a reason for anything else.
