@@ -158,5 +158,9 @@ export async function goOn<T>(
 /** With the options of each verb: without them configure would make another build directory. */
 function remaining(release: string, next: "mount" | "configure" | "select", options: InstallOptions): Call[] {
 	const steps = ["mount", "configure", "select"] as const;
-	return steps.slice(steps.indexOf(next)).map((verb) => call(verb, release, givenOptions(verb, options)));
+	// As install itself: a link that leads to what is not ours stays.
+	const selection = options.select ? options : { ...options, onlyOwn: true };
+	return steps.slice(steps.indexOf(next)).map((verb) => {
+		return call(verb, release, givenOptions(verb, verb === "select" ? selection : options));
+	});
 }

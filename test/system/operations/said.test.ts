@@ -213,13 +213,12 @@ describe("the words of a refusal", () => {
 				if (step === "publish" && state === "done") mkdirSync(join(mountPoint, "in-the-way"), { recursive: true });
 			},
 		});
-		const rest = { release: smallRelease, options: { root } };
 		await expect(occupied).rejects.toMatchObject({
 			notes: [expect.stringContaining(`is packed; what is left: mount("${smallRelease}", { fuse: "auto"`)],
 			resume: [
 				{ verb: "mount", release: smallRelease, options: { fuse: "auto", root } },
 				{ verb: "configure", release: smallRelease, options: { base, root } },
-				{ verb: "select", ...rest },
+				{ verb: "select", release: smallRelease, options: { onlyOwn: true, root } },
 			],
 		});
 	});
